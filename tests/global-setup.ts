@@ -1,0 +1,2 @@
+export async function globalSetup(): Promise<void> {}
+export async function globalTeardown(): Promise<void> {}

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// Runs a script of this repository on the pinned Node, on a machine that has any Node >= 20:
+// installs the locked dependencies when they are missing or differ from the lock file, then hands over.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const pinnedNode = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+
+/** True when every required package of the lock file is installed at the locked version. */
+function installed() {
+  const installedLock = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(installedLock) || !existsSync(pinnedNode)) return false;
+  const present = JSON.parse(readFileSync(installedLock, 'utf8')).packages;
+  const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  return Object.entries(locked).every(
+    ([path, entry]) =>
+      path === '' || !path.includes('node_modules/') || entry.optional || present[path]?.version === entry.version,
+  );
+}
+
+if (!installed()) {
+  process.stderr.write('Installing the locked dependencies (npm ci) ...\n');
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (npm.error || npm.status !== 0) {
+    const reason = npm.error ? npm.error.message : `exit status ${npm.status}`;
+    process.stderr.write(`npm ci failed: ${reason}. Mend what npm printed above, then run the command again.\n`);
+    process.exit(1);
+  }
+  if (!existsSync(pinnedNode)) {
+    process.stderr.write(
+      `The pinned Node is missing at ${pinnedNode}: npm skipped the install script of the package "node". ` +
+        'Run "npm rebuild node", then the command again.\n',
+    );
+    process.exit(1);
+  }
+}
+
+const [script, ...args] = process.argv.slice(2);
+if (script === undefined) {
+  process.stderr.write('usage: run.mjs SCRIPT [ARGUMENT ...]\n');
+  process.exit(2);
+}
+const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], {
+  stdio: 'inherit',
+});
+// A terminal sends Ctrl-C to the whole group; a service manager signals only this process. Either way the child ends first.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('error', (error) => {
+  process.stderr.write(`cannot start ${pinnedNode}: ${error.message}\n`);
+  process.exit(1);
+});
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));

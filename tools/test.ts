@@ -1,0 +1,44 @@
+// `npm test`: everything that must hold, in order of cost: types, lint, repo rules, then every *.test.ts.
+// `npm test -- PATTERN ...` runs only the test files whose path contains one of the patterns.
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const patterns = process.argv.slice(2);
+const bin = (name: string) => join(root, 'node_modules', '.bin', name);
+
+function step(title: string, command: string, args: readonly string[]): void {
+  console.log(`\n== ${title}`);
+  const started = performance.now();
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: `${join(root, 'node_modules', '.bin')}:${process.env['PATH']}`,
+  };
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
+  if (result.error || result.status !== 0) {
+    console.error(`\n${title}: failed${result.error ? ` (${result.error.message})` : ''}`);
+    process.exit(1);
+  }
+  console.log(`== ${title}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+if (patterns.length === 0) {
+  step('types', bin('tsc'), ['--noEmit']);
+  step('lint', bin('biome'), ['check', '--error-on-warnings']);
+  for (const check of globSync('tools/check-*.ts', { cwd: root }).sort()) step(check, process.execPath, [check]);
+}
+const files = globSync('{packages,apps,tests,tools,bench,gauntlet}/**/*.test.ts', {
+  cwd: root,
+  exclude: (path) => path === 'node_modules',
+})
+  .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
+  .sort();
+step('tests', process.execPath, [
+  '--disable-warning=ExperimentalWarning',
+  '--test',
+  '--test-concurrency=3',
+  '--test-reporter=spec',
+  `--test-global-setup=${join(root, 'tests', 'global-setup.ts')}`,
+  ...files,
+]);
