@@ -1,1 +1,2 @@
-export {};
+export * from './decision-table.ts';
+export * from './reasons.ts';
