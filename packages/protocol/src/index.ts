@@ -1,1 +1,10 @@
-export {};
+export * from './accounts.ts';
+export * from './agent.ts';
+export * from './api-keys.ts';
+export * from './delegate-tokens.ts';
+export * from './delegates.ts';
+export * from './envelopes.ts';
+export * from './errors.ts';
+export * from './mtls-endpoints.ts';
+export * from './refusals.ts';
+export * from './tasks.ts';

@@ -1,0 +1,41 @@
+import { type Static, Type } from 'typebox';
+
+export const TokenStatus = Type.Union([Type.Literal('ACTIVE'), Type.Literal('REVOKED')]);
+export type TokenStatus = Static<typeof TokenStatus>;
+
+export const DelegateTokenDetails = Type.Object({
+  uuid: Type.String(),
+  accountId: Type.String(),
+  name: Type.String(),
+  createdByNgUser: Type.Union([
+    Type.Null(),
+    Type.Object({ type: Type.String(), name: Type.String(), jwtclaims: Type.Record(Type.String(), Type.String()) }),
+  ]),
+  createdAt: Type.Integer(),
+  status: TokenStatus,
+  /** base64 of the 32-hex-character secret; on creation, and in lists for callers who may edit. */
+  value: Type.Optional(Type.String()),
+  ownerIdentifier: Type.Optional(Type.String()),
+  revokeAfter: Type.Optional(Type.Integer()),
+});
+export type DelegateTokenDetails = Static<typeof DelegateTokenDetails>;
+
+const HEX_SECRET = /^[0-9a-f]{32}$/i;
+
+/**
+ * The 32-hex-character secret behind a delegate token, lower case. Manifests hand the process the hex itself, Helm and
+ * `docker run` its base64 (WIRE 8.2), so everything that reads a token accepts both.
+ * Returns null when the text is neither; whether the token is known or active is not looked at.
+ */
+export function normaliseDelegateToken(text: string): string | null {
+  const trimmed = text.trim();
+  if (HEX_SECRET.test(trimmed)) return trimmed.toLowerCase();
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(trimmed)) return null;
+  const decoded = atob(trimmed);
+  return HEX_SECRET.test(decoded) ? decoded.toLowerCase() : null;
+}
+
+/** The form in which the API shows a token: base64 of its hex text. */
+export function encodeDelegateToken(hexSecret: string): string {
+  return btoa(hexSecret);
+}
