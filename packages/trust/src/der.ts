@@ -109,9 +109,11 @@ export function ascii(bytes: Uint8Array): string {
   return text;
 }
 
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function hex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) text += hexPairs[byte];
   return text;
 }
 

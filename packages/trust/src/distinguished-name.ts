@@ -55,9 +55,9 @@ export function readName(name: DerElement): DistinguishedName {
 export function readText({ tag, content }: DerElement): string | null {
   switch (tag) {
     case Tag.UTF8_STRING:
-      return decode('utf-8', content);
+      return decode(utf8, content);
     case Tag.BMP_STRING:
-      return content.length % 2 === 0 ? decode('utf-16be', content) : null;
+      return content.length % 2 === 0 ? decode(utf16, content) : null;
     case Tag.UNIVERSAL_STRING:
       return readUtf32(content);
     case Tag.PRINTABLE_STRING:
@@ -76,20 +76,19 @@ export function readText({ tag, content }: DerElement): string | null {
  * Otherwise a client could name itself `X\nadmitted` or turn the line around with a bidi override in somebody's log.
  */
 export function escapeValue(value: string): string {
-  return value
-    .replace(/["+,;<>\\=]/g, '\\$&')
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, hexPairs)
-    .replace(/^[ #]/, '\\$&')
-    .replace(/(?<!\\) $/, '\\ ');
+  return value.replace(/^[ #]| $|["+,;<>\\=]/g, '\\$&').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, hexPairs);
 }
 
 function hexPairs(character: string): string {
   return [...new TextEncoder().encode(character)].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
-function decode(encoding: string, content: Uint8Array): string | null {
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const utf16 = new TextDecoder('utf-16be', { fatal: true, ignoreBOM: true });
+
+function decode(decoder: TextDecoder, content: Uint8Array): string | null {
   try {
-    return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(content);
+    return decoder.decode(content);
   } catch {
     return null; // not that encoding: the caller shows the bytes
   }
