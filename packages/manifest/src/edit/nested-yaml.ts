@@ -1,0 +1,88 @@
+import { isScalar } from 'yaml';
+import type { TextEdit } from './editable-text.ts';
+import { YamlCursor } from './yaml-cursor.ts';
+import { contentEnd, lineEnd, nextLine } from './yaml-layout.ts';
+import { parseYaml, type YamlPart } from './yaml-part.ts';
+
+/**
+ * The YAML document inside a scalar. Edits of a literal block (`|`) become edits of its lines, with its indentation;
+ * a scalar in any other style is written anew, in double quotes.
+ */
+export function nestedPart(cursor: YamlCursor): YamlPart | undefined {
+  const { node } = cursor;
+  if (!isScalar(node) || typeof node.value !== 'string') return undefined;
+  return node.type === 'BLOCK_LITERAL' && !cursor.alias ? literalPart(cursor) : quotedPart(cursor, node.value);
+}
+
+interface Line {
+  /** Where the line's content starts in the outer part, behind the block's indentation. */
+  readonly outer: number;
+  /** Where it starts in the inner text. */
+  readonly inner: number;
+}
+
+function literalPart(cursor: YamlCursor): YamlPart {
+  const outer = cursor.part;
+  const start = cursor.node.range?.[0] ?? 0;
+  const end = contentEnd(outer.text, cursor.node);
+  const header = outer.text.slice(start, lineEnd(outer.text, start));
+  const bodyStart = nextLine(outer.text, start);
+  const indent = blockIndent(outer.text.slice(bodyStart, end), header, cursor);
+
+  const lines: Line[] = [];
+  let text = '';
+  for (let at = bodyStart; at < end; at = nextLine(outer.text, at)) {
+    const stop = Math.min(lineEnd(outer.text, at), end);
+    const content = Math.min(at + indent, stop);
+    lines.push({ outer: content, inner: text.length });
+    text += `${outer.text.slice(content, stop)}\n`;
+  }
+  const outside = (offset: number): number => {
+    const line = lines.findLast((each) => each.inner <= offset);
+    return line ? line.outer + offset - line.inner : bodyStart;
+  };
+  const place = (edits: readonly TextEdit[]): TextEdit[] =>
+    outer.place(
+      edits.map((inner) => {
+        const moved = takesLastLine(inner, text) ? { ...inner, start: inner.start - 1, end: inner.end - 1 } : inner;
+        const replacement = moved.text.replaceAll(/\r?\n(?=[^\r\n])/g, outer.eol + ' '.repeat(indent));
+        return { start: outside(moved.start), end: outside(moved.end), text: replacement };
+      }),
+    );
+  return { text, eol: '\n', ...parseYaml(text), place, offsetInFile: (offset) => outer.offsetInFile(outside(offset)) };
+}
+
+/** Removing the last line removes the line end before it: the one behind it belongs to the outer document. */
+function takesLastLine(edit: TextEdit, text: string): boolean {
+  return edit.end === text.length && edit.text === '' && edit.start > 0 && text[edit.start - 1] === '\n';
+}
+
+function blockIndent(body: string, header: string, cursor: YamlCursor): number {
+  const explicit = /^[|>][-+]?(\d)|^[|>](\d)/.exec(header);
+  const first = /^( *)\S/m.exec(body)?.[1]?.length ?? 0;
+  const digits = explicit?.[1] ?? explicit?.[2];
+  if (digits === undefined) return first;
+  const parentColumn = cursor.parent
+    ? cursor.keyOffset - (cursor.part.text.lastIndexOf('\n', cursor.keyOffset - 1) + 1)
+    : 0;
+  return parentColumn + Number(digits);
+}
+
+function quotedPart(cursor: YamlCursor, text: string): YamlPart {
+  const outer = cursor.part;
+  const [start, end] = cursor.alias?.range ?? [cursor.node.range?.[0] ?? 0, contentEnd(outer.text, cursor.node)];
+  const place = (edits: readonly TextEdit[]): TextEdit[] => {
+    let result = text;
+    for (const inner of [...edits].sort((a, b) => b.start - a.start)) {
+      result = result.slice(0, inner.start) + inner.text + result.slice(inner.end);
+    }
+    return edits.length === 0 ? [] : outer.place([{ start, end, text: JSON.stringify(result) }]);
+  };
+  return { text, eol: '\n', ...parseYaml(text), place, offsetInFile: () => outer.offsetInFile(start) };
+}
+
+/** The root of the YAML inside a scalar, or undefined when it holds none. */
+export function nestedRoot(cursor: YamlCursor): YamlCursor | undefined {
+  const part = nestedPart(cursor);
+  return part && YamlCursor.root(part);
+}

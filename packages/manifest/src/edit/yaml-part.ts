@@ -1,0 +1,83 @@
+import { type Document, isAlias, type Node, parseDocument, visit } from 'yaml';
+import type { TextEdit } from './editable-text.ts';
+
+export interface YamlFault {
+  readonly offset: number;
+  readonly reason: string;
+}
+
+/**
+ * A stretch of YAML that holds one document: a document of the file, or YAML kept inside a scalar (the upgrader's
+ * `config.yaml` in its ConfigMap). Offsets of nodes are local to `text`; `place` carries edits to the file.
+ */
+export interface YamlPart {
+  readonly text: string;
+  readonly eol: '\n' | '\r\n';
+  readonly document: Document.Parsed;
+  readonly fault: YamlFault | undefined;
+  place(edits: readonly TextEdit[]): TextEdit[];
+  offsetInFile(offset: number): number;
+}
+
+/** An edit of a part, in the part's own offsets. */
+export interface PartEdit extends TextEdit {
+  readonly part: YamlPart;
+}
+
+/** Carries edits of several parts to the file that the parts came from. */
+export function placeEdits(edits: readonly PartEdit[]): TextEdit[] {
+  const parts = new Set(edits.map((edit) => edit.part));
+  return [...parts].flatMap((part) => part.place(edits.filter((edit) => edit.part === part)));
+}
+
+export interface ParsedYaml {
+  readonly document: Document.Parsed;
+  readonly fault: YamlFault | undefined;
+}
+
+/** Parses one document. Duplicate keys are let through: people make them, and the migration merges or refuses them itself. */
+export function parseYaml(text: string): ParsedYaml {
+  const document = parseDocument(text, {
+    uniqueKeys: false,
+    merge: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+    stringKeys: false,
+  });
+  const error = document.errors[0];
+  if (error) return { document, fault: { offset: error.pos[0], reason: error.message } };
+  return { document, fault: unresolvedAlias(document) ?? aliasBomb(document) };
+}
+
+/** A few lines of nested aliases can unfold into gigabytes (the "billion laughs"): the parser counts, and gives up. */
+function aliasBomb(document: Document.Parsed): YamlFault | undefined {
+  try {
+    document.toJS();
+    return undefined;
+  } catch (error) {
+    return { offset: 0, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function unresolvedAlias(document: Document.Parsed): YamlFault | undefined {
+  let fault: YamlFault | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document)) return undefined;
+      fault = { offset: alias.range?.[0] ?? 0, reason: `The alias *${alias.source} has no anchor before it` };
+      return visit.BREAK;
+    },
+  });
+  return fault;
+}
+
+/** The offsets of the aliases that stand for this node. */
+export function aliasesOf(document: Document.Parsed, node: Node): number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (isAlias(alias) && alias.resolve(document) === node && alias.range) offsets.push(alias.range[0]);
+    },
+  });
+  return offsets;
+}
