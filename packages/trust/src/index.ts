@@ -14,4 +14,6 @@ export * from './certificate-facts.ts';
 export * from './client-certificate.ts';
 export * from './connection-verdict.ts';
 export * from './decision-table.ts';
+export * from './in-process-handshake.ts';
+export * from './peer-certificates.ts';
 export * from './reasons.ts';
