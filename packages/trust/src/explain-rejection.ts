@@ -168,16 +168,9 @@ function explainPurpose({ errorCode, leaf, chainSent, authorities }: RejectedCer
       remedy: 'Issue a client certificate with keyUsage = digitalSignature.',
     };
   }
+  const noCa = explainIssuerWithoutCaFlag({ leaf, chainSent, authorities });
+  if (noCa !== null) return noCa;
   const path = sentPath(leaf, chainSent);
-  // A delegate can sign with the key of its own certificate: that must never make another delegate.
-  const noCa = path.slice(1).find(({ isCa }) => !isCa);
-  if (noCa !== undefined) {
-    return {
-      reason,
-      message: `The client certificate ${quoteSubject(leaf)} was issued by ${quoteSubject(noCa)}, which is not a CA certificate.`,
-      remedy: `Have a CA that the endpoint trusts (${listSubjects(authorities)}) issue the client certificate.`,
-    };
-  }
   const above = [...path.slice(1), ...authorities.filter((ca) => path.some((below) => mayHaveIssued(ca, below)))];
   const narrow = above.find(({ purposes }) => purposes !== null && !purposes.includes(Purpose.CLIENT_AUTH));
   if (narrow !== undefined) {
@@ -194,6 +187,22 @@ function explainPurpose({ errorCode, leaf, chainSent, authorities }: RejectedCer
   };
 }
 
+/** A delegate can sign with the key of its own certificate: that must never make another delegate. */
+function explainIssuerWithoutCaFlag(
+  rejected: Pick<RejectedCertificate, 'leaf' | 'chainSent' | 'authorities'>,
+): Explanation | null {
+  const { leaf, chainSent, authorities } = rejected;
+  const noCa = sentPath(leaf, chainSent)
+    .slice(1)
+    .find(({ isCa }) => !isCa);
+  if (noCa === undefined) return null;
+  return {
+    reason: 'WRONG_PURPOSE',
+    message: `The client certificate ${quoteSubject(leaf)} was issued by ${quoteSubject(noCa)}, which is not a CA certificate.`,
+    remedy: `Have a CA that the endpoint trusts (${listSubjects(authorities)}) issue the client certificate.`,
+  };
+}
+
 const purposeNames: Readonly<Record<string, string>> = {
   [Purpose.SERVER_AUTH]: 'serverAuth',
   [Purpose.ANY]: 'anyExtendedKeyUsage',
@@ -204,6 +213,9 @@ const purposeNames: Readonly<Record<string, string>> = {
 };
 
 function explainOther({ errorCode, leaf, chainSent, authorities }: RejectedCertificate): Explanation {
+  // An issuer whose key usage lacks keyCertSign has a code that Node calls UNSPECIFIED.
+  const noCa = explainIssuerWithoutCaFlag({ leaf, chainSent, authorities });
+  if (noCa !== null) return noCa;
   const reason = 'CLIENT_CERTIFICATE_REJECTED';
   const refused = `OpenSSL refused the client certificate ${quoteSubject(leaf)}`;
   if (errorCode === 'PATH_LENGTH_EXCEEDED') {

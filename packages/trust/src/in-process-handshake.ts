@@ -10,7 +10,7 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
-import { keepPeerCertificates, readPeerCertificates } from './peer-certificates.ts';
+import { keepPeerCertificates, takePeerCertificates } from './peer-certificates.ts';
 
 /** How the gateway's mTLS listener asks for certificates: ask, never reject in TLS, and judge afterwards. */
 export const MTLS_SERVER_OPTIONS = {
@@ -69,7 +69,7 @@ export async function handshakeInProcess(
     return {
       authorized: socket.authorized,
       errorCode: authorizationError == null ? null : String(authorizationError),
-      sent: readPeerCertificates(socket),
+      sent: takePeerCertificates(socket),
     };
   } finally {
     clientSocket.destroy();
