@@ -3,8 +3,11 @@ import { type Static, Type } from 'typebox';
 /** An account id appears in URLs, certificates' evidence and file names: one conservative form. */
 export const AccountIdentifier = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' });
 
+/** A name for people to read: anything but control characters. */
+export const DisplayName = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f]*$' });
+
 export const CreateAccountRequest = Type.Object(
-  { identifier: AccountIdentifier, name: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })) },
+  { identifier: AccountIdentifier, name: Type.Optional(DisplayName) },
   { additionalProperties: false },
 );
 export type CreateAccountRequest = Static<typeof CreateAccountRequest>;
@@ -20,7 +23,7 @@ export type Account = Static<typeof Account>;
 
 export const UpdateAccountRequest = Type.Object(
   {
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    name: Type.Optional(DisplayName),
     mtlsEnabled: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false, minProperties: 1 },

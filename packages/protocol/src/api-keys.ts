@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { DisplayName } from './accounts.ts';
 
 /**
  * OPERATOR: every account, and what only operators may do (accounts, enabling mTLS).
@@ -13,7 +14,7 @@ export type ApiKeyRole = Static<typeof ApiKeyRole>;
 
 export const CreateApiKeyRequest = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 128 }),
+    name: DisplayName,
     role: ApiKeyRole,
     /** Epoch milliseconds; absent means it does not expire. */
     expiresAt: Type.Optional(Type.Integer({ minimum: 0 })),

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import type { SallyportError } from './errors.ts';
 
 /** One line of an answer's `responseMessages` (the RestResponse envelope that existing clients read). */
@@ -17,6 +17,15 @@ const MetaData = Type.Record(Type.String(), Type.Unknown());
 /** The success envelope: `{ metaData, resource, responseMessages: [] }`. */
 export const restResponse = <T extends TSchema>(resource: T) =>
   Type.Object({ metaData: MetaData, resource, responseMessages: Type.Array(ResponseMessage) });
+
+/** The success envelope with the resource's fields repeated at top level, as `hybrid()` makes it. */
+export const hybridResponse = <P extends Record<string, TSchema>>(resource: TObject<P>) =>
+  Type.Object({
+    ...resource.properties,
+    metaData: MetaData,
+    resource: resource as TObject<P>,
+    responseMessages: Type.Array(ResponseMessage),
+  });
 
 /**
  * The error body. It satisfies the three readers in use: RestResponse (`resource: null`, `responseMessages`), the NG

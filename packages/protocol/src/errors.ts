@@ -30,6 +30,11 @@ export const ERROR_LEDGER = {
     cause: 'The delegate token or API key was revoked.',
     remedy: 'Give the delegate a token that is active.',
   },
+  ACCOUNT_DOES_NOT_EXIST: {
+    status: 401,
+    cause: 'No account has the identifier that the path names. Asked before a delegate starts, by its start script.',
+    remedy: 'Check ACCOUNT_ID.',
+  },
   INVALID_AGENT_MTLS_AUTHORITY: {
     status: 401,
     cause:

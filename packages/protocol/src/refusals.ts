@@ -12,13 +12,15 @@ export const PresentedCertificate = Type.Object({
 });
 export type PresentedCertificate = Static<typeof PresentedCertificate>;
 
-/** One refused connection or request, as recorded for the account. */
+/** Refused connections and requests of one cause by one client, with what the last of them showed. */
 export const Refusal = Type.Object({
-  at: Type.Integer(),
-  accountId: Type.Union([Type.String(), Type.Null()]),
   reason: Type.String(),
   message: Type.String(),
+  /** The one thing to do. */
   remedy: Type.String(),
+  firstSeen: Type.Integer(),
+  lastSeen: Type.Integer(),
+  count: Type.Integer(),
   serverName: Type.Union([Type.String(), Type.Null()]),
   remoteAddress: Type.String(),
   certificate: Type.Union([PresentedCertificate, Type.Null()]),

@@ -1,0 +1,145 @@
+import { SallyportError } from '@sallyport/protocol';
+import { compactDecrypt, errors } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { Bus } from '../bus/bus.ts';
+import type { Clock } from '../clock.ts';
+
+/** A delegate token of an account, as its JWEs are checked with it. */
+export interface TokenKey {
+  readonly id: string;
+  /** The 16 bytes behind the token's 32 hex characters. */
+  readonly key: Uint8Array;
+  readonly status: 'ACTIVE' | 'REVOKED';
+  /** Epoch milliseconds from which an ACTIVE token counts as revoked; null: never. */
+  readonly revokeAfter: number | null;
+}
+
+export interface TokenKeySource {
+  findForAuthentication(accountId: string): Promise<readonly TokenKey[]>;
+}
+
+interface Verified {
+  readonly accountId: string;
+  readonly tokenId: string;
+  readonly expiresAt: number;
+  readonly revokeAfter: number | null;
+  /** The account's generation when it was verified: of another one, it is verified again. */
+  readonly generation: number;
+}
+
+const Claims = Type.Object({ sub: Type.Optional(Type.String()), exp: Type.Number() });
+const SCHEME = /^Delegate +(\S{1,4096})$/;
+/** Agents use one JWE for about ten minutes, so verifying is done once for each and not at each heartbeat. */
+const MAX_VERIFIED = 50_000;
+
+/** Checks the JWE that a delegate makes from its token: `Authorization: Delegate <JWE>`, alg dir, enc A128GCM. */
+export class AgentTokens {
+  readonly #source: TokenKeySource;
+  readonly #bus: Bus;
+  readonly #clock: Clock;
+  readonly #verified = new LRUCache<string, Verified>({ max: MAX_VERIFIED });
+  readonly #generations = new Map<string, number>();
+
+  constructor(source: TokenKeySource, bus: Bus, clock: Clock) {
+    this.#source = source;
+    this.#bus = bus;
+    this.#clock = clock;
+    const changed = ({ accountId }: { accountId: string }) => {
+      this.#generations.set(accountId, this.#generation(accountId) + 1);
+    };
+    bus.subscribe('tokens-changed', changed);
+    // Deleting an account deletes its tokens.
+    bus.subscribe('trust-changed', changed);
+    bus.subscribe('resync', () => this.#verified.clear());
+  }
+
+  /**
+   * The id of the account's token that made the JWE. When it returns, the token is active, the JWE has not expired and
+   * its subject is the account. Throws SallyportError INVALID_TOKEN, REVOKED_TOKEN or EXPIRED_TOKEN.
+   */
+  async verify(accountId: string, authorization: string | undefined): Promise<string> {
+    const jwe = SCHEME.exec(authorization ?? '')?.[1];
+    if (jwe === undefined) {
+      throw new SallyportError('INVALID_TOKEN', 'The request carries no delegate token.', {
+        remedy: 'Send Authorization: Delegate <JWE made from the delegate token>.',
+      });
+    }
+    const kept = this.#verified.get(jwe);
+    const usable = kept?.accountId === accountId && kept.generation === this.#generation(accountId) && this.#bus.inStep;
+    const verified = usable ? kept : await this.#decrypt(accountId, jwe);
+    const now = this.#clock.now().getTime();
+    if (verified.revokeAfter !== null && now >= verified.revokeAfter) throw revoked();
+    if (now >= verified.expiresAt) {
+      const late = Math.round((now - verified.expiresAt) / 1000);
+      throw new SallyportError('EXPIRED_TOKEN', `The delegate's JWE expired ${late} s ago by the manager's clock.`, {
+        remedy: "Check the clock of the delegate's machine; a delegate renews its JWE by itself.",
+      });
+    }
+    return verified.tokenId;
+  }
+
+  /** Which of the tokens are active now, for streams that outlive their JWE. */
+  async activeIds(accountId: string): Promise<ReadonlySet<string>> {
+    const now = this.#clock.now().getTime();
+    const keys = await this.#source.findForAuthentication(accountId);
+    return new Set(keys.filter((key) => key.status === 'ACTIVE' && (key.revokeAfter === null || now < key.revokeAfter)).map(({ id }) => id));
+  }
+
+  async #decrypt(accountId: string, jwe: string): Promise<Verified> {
+    const generation = this.#generation(accountId);
+    const keys = await this.#source.findForAuthentication(accountId);
+    for (const key of keys) {
+      const plaintext = await decryptWith(key.key, jwe);
+      if (plaintext === null) continue;
+      if (key.status === 'REVOKED') throw revoked();
+      const { sub, exp } = readClaims(plaintext);
+      // A token is one account's. A JWE made for another account with the same secret must not pass as this one's.
+      if (sub !== accountId) {
+        throw new SallyportError('INVALID_TOKEN', `The delegate's JWE is for account '${sub ?? ''}', not '${accountId}'.`, {
+          remedy: 'Check ACCOUNT_ID of the delegate.',
+        });
+      }
+      const verified = { accountId, tokenId: key.id, expiresAt: exp * 1000, revokeAfter: key.revokeAfter, generation };
+      if (this.#bus.inStep) this.#verified.set(jwe, verified);
+      return verified;
+    }
+    throw new SallyportError('INVALID_TOKEN', `No delegate token of account '${accountId}' made this JWE.`, {
+      remedy: 'Check ACCOUNT_ID and DELEGATE_TOKEN of the delegate.',
+    });
+  }
+
+  #generation(accountId: string): number {
+    return this.#generations.get(accountId) ?? 0;
+  }
+}
+
+function revoked(): SallyportError {
+  return new SallyportError('REVOKED_TOKEN', 'The delegate token was revoked.');
+}
+
+/** Null when the key is not the one; throws INVALID_TOKEN when the text is no JWE of the expected kind at all. */
+async function decryptWith(key: Uint8Array, jwe: string): Promise<Uint8Array | null> {
+  try {
+    const options = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A128GCM'] };
+    return (await compactDecrypt(jwe, key, options)).plaintext;
+  } catch (error) {
+    if (error instanceof errors.JWEDecryptionFailed) return null;
+    throw invalidFormat();
+  }
+}
+
+function readClaims(plaintext: Uint8Array): { sub?: string; exp: number } {
+  try {
+    return Value.Parse(Claims, JSON.parse(new TextDecoder().decode(plaintext)));
+  } catch {
+    throw invalidFormat();
+  }
+}
+
+function invalidFormat(): SallyportError {
+  return new SallyportError('INVALID_TOKEN', 'Invalid delegate token format', {
+    remedy: 'The token has to be a compact JWE with alg "dir", enc "A128GCM" and the claims sub and exp.',
+  });
+}

@@ -1,0 +1,169 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { agentPaths, errorBody, SallyportError, type TaskEvent, type TaskEvents } from '@sallyport/protocol';
+import type { Logger } from 'pino';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Bus } from '../bus/bus.ts';
+import type { TaskDispatcher } from '../tasks/task-dispatcher.ts';
+import type { AgentAuthentication, AgentCaller } from './agent-authentication.ts';
+import type { AgentTokens } from './agent-tokens.ts';
+import type { DelegateService } from './delegate-service.ts';
+import type { Presence } from './presence.ts';
+
+export interface PushStreamParts {
+  readonly authentication: AgentAuthentication;
+  readonly tokens: AgentTokens;
+  readonly delegates: DelegateService;
+  readonly presence: Presence;
+  readonly dispatcher: TaskDispatcher;
+  readonly bus: Bus;
+  readonly logger: Logger;
+}
+
+/** The stream's close code when trust or token no longer holds; the reason is "CODE: message". */
+const CLOSE_REFUSED = 4401;
+const PING_EVERY_MS = 20_000;
+/** Heartbeat frames are `{}`; nothing a delegate sends on the stream is larger. */
+const MAX_FRAME_BYTES = 4_096;
+/** A delegate that reads nothing while events pile up is cut and comes back to poll what it missed. */
+const MAX_BUFFERED_BYTES = 1_048_576;
+/** RFC 6455 5.5.1: a close frame's reason has at most 123 bytes. */
+const MAX_REASON_BYTES = 120;
+
+interface Stream {
+  readonly socket: WebSocket;
+  readonly caller: AgentCaller;
+  readonly delegateId: string;
+  alive: boolean;
+}
+
+const STREAM_PATH = new RegExp(`^(?:/gateway)?${agentPaths.stream('ID').replace('ID', '([^/?]+)')}$`);
+
+/** Task events pushed over WebSocket, on the same connection and behind the same doors as everything else. */
+export class PushStreams {
+  readonly #parts: PushStreamParts;
+  readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, clientTracking: false });
+  readonly #streams = new Set<Stream>();
+  readonly #unsubscribe: () => void;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(parts: PushStreamParts, server: Server) {
+    this.#parts = parts;
+    this.#unsubscribe = parts.bus.subscribe('tokens-changed', ({ accountId }) => this.#dropRevoked(accountId));
+    this.#timer = setInterval(() => this.#pingAll(), PING_EVERY_MS);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      socket.on('error', (error) => parts.logger.debug({ err: error }, 'upgrade failed'));
+      this.#upgrade(request, socket, head).catch((error: unknown) => refuse(socket, error, parts.logger));
+    });
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    for (const { socket } of this.#streams) socket.close(1001, 'the manager is stopping');
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const url = new URL(request.url ?? '/', 'https://manager');
+    const delegateId = STREAM_PATH.exec(url.pathname)?.[1];
+    if (delegateId === undefined) {
+      throw new SallyportError('RESOURCE_NOT_FOUND', `There is no stream at ${url.pathname.slice(0, 200)}.`);
+    }
+    const accountId = url.searchParams.get('accountId') ?? undefined;
+    const { authentication, delegates } = this.#parts;
+    const caller = await authentication.authenticate({ socket: request.socket, headers: request.headers, accountId });
+    await delegates.heartbeat(caller, delegateId);
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#open({ socket: webSocket, caller, delegateId, alive: true }));
+  }
+
+  #open(stream: Stream): void {
+    const { presence, dispatcher, logger } = this.#parts;
+    const { socket, caller, delegateId } = stream;
+    const send = (events: readonly TaskEvent[]) => {
+      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) return socket.terminate();
+      socket.send(JSON.stringify({ delegateTaskEvents: [...events] } satisfies TaskEvents));
+    };
+    const sink = { send };
+    caller.connection.onCut = ({ code, message }) => socket.close(CLOSE_REFUSED, closeReason(`${code}: ${message}`));
+    this.#streams.add(stream);
+    let leave: () => void = () => undefined;
+    socket.on('close', () => {
+      this.#streams.delete(stream);
+      caller.connection.onCut = null;
+      leave();
+    });
+    socket.on('error', (error) => logger.debug({ err: error, delegateId }, 'push stream failed'));
+    socket.on('pong', () => this.#heard(stream));
+    socket.on('message', () => this.#heard(stream));
+    if (presence.get(caller.accountId, delegateId) === undefined) {
+      // Gone between the upgrade's start and here.
+      socket.close(1013, 'register again');
+      return;
+    }
+    leave = presence.openStream(delegateId, sink);
+    const present = presence.get(caller.accountId, delegateId);
+    if (present === undefined) return;
+    dispatcher.eventsFor(present).then(
+      (events) => {
+        if (events.length > 0) send(events);
+      },
+      (error: unknown) => logger.error({ err: error, delegateId }, 'queued tasks were not offered to a new stream; the next sweep does'),
+    );
+  }
+
+  #heard(stream: Stream): void {
+    stream.alive = true;
+    this.#parts.presence.touchKnown(stream.caller.accountId, stream.delegateId, stream.caller.via);
+  }
+
+  #pingAll(): void {
+    for (const stream of this.#streams) {
+      if (!stream.alive) {
+        stream.socket.terminate();
+        continue;
+      }
+      stream.alive = false;
+      stream.socket.ping();
+    }
+  }
+
+  /** Ends the streams whose token was revoked or deleted. */
+  async #dropRevoked(accountId: string): Promise<void> {
+    const streams = [...this.#streams].filter(({ caller }) => caller.accountId === accountId);
+    if (streams.length === 0) return;
+    const active = await this.#parts.tokens.activeIds(accountId);
+    for (const { socket, caller } of streams) {
+      if (!active.has(caller.via.tokenId)) socket.close(CLOSE_REFUSED, closeReason('REVOKED_TOKEN: The delegate token was revoked.'));
+    }
+  }
+}
+
+function closeReason(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= MAX_REASON_BYTES) return text;
+  return `${new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES - 3)).replace(/\uFFFD+$/, '')}...`;
+}
+
+/** Answers a refused upgrade as any other request: with the error body, then closes. */
+function refuse(socket: Duplex, error: unknown, logger: Logger): void {
+  const correlationId = randomUUID();
+  const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL_SERVER_ERROR', 'The control plane failed.');
+  if (known.status >= 500) logger.error({ err: error, correlationId }, 'a push stream could not be opened');
+  const body = JSON.stringify(errorBody(known, correlationId));
+  socket.end(
+    [
+      `HTTP/1.1 ${known.status} Refused`,
+      'content-type: application/json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-harness-error: ${known.code}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}

@@ -1,0 +1,134 @@
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Bus } from '../bus/bus.ts';
+import type { Clock } from '../clock.ts';
+import type { ListenAddress } from '../config/config.ts';
+import type { TrustDirectory } from '../endpoints/trust-directory.ts';
+import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
+import { EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
+import { type LiveConnection, LiveConnections } from './live-connections.ts';
+import { MtlsListener } from './mtls-listener.ts';
+import { PublicListener } from './public-listener.ts';
+import { RefusalResponder } from './refusal-responder.ts';
+import { rejudge } from './rejudge.ts';
+import { LISTEN_BACKLOG } from './tls-options.ts';
+
+export interface GatewayOptions {
+  readonly pair: ServerPair;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly nobodysCa: string;
+}
+
+export interface GatewayParts {
+  readonly directory: TrustDirectory;
+  readonly bus: Bus;
+  readonly refusals: RefusalRecorder;
+  readonly connections: LiveConnections;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The two listeners, the first door, and the live connections. Sockets and nothing else: it knows no route. */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly #contexts: EndpointContexts;
+  readonly #responder = new RefusalResponder();
+  readonly #public: PublicListener;
+  readonly #mtls: MtlsListener;
+  readonly #nobodysCa: string;
+  readonly #unsubscribe: (() => void)[];
+
+  /** `apiServer` is an HTTP server that listens nowhere itself: it gets the sockets that were admitted here. */
+  constructor(options: GatewayOptions, parts: GatewayParts, apiServer: HttpServer) {
+    this.#parts = parts;
+    this.#minVersion = options.minVersion;
+    this.#nobodysCa = options.nobodysCa;
+    this.#contexts = new EndpointContexts(options.pair, options.minVersion);
+    const admit = (connection: LiveConnection) => void apiServer.emit('connection', connection.socket);
+    this.#public = new PublicListener(options, { connections: parts.connections, logger: parts.logger, admit });
+    this.#mtls = new MtlsListener(options, {
+      ...parts,
+      contexts: this.#contexts,
+      responder: this.#responder,
+      admit,
+    });
+    this.#unsubscribe = [
+      parts.bus.subscribe('trust-changed', ({ accountId }) => this.#rejudge(accountId)),
+      parts.bus.subscribe('resync', async () => {
+        await Promise.all(parts.connections.accountIds().map((accountId) => this.#rejudge(accountId)));
+      }),
+    ];
+    // Node starts its watch over slow headers and requests only when a server listens; ours is handed its sockets.
+    apiServer.emit('listening');
+  }
+
+  /** Resolves with the addresses in use once both listeners accept connections; rejects naming the address. */
+  async listen(addresses: { public: ListenAddress; mtls: ListenAddress }): Promise<{ public: ListenAddress; mtls: ListenAddress }> {
+    const mtls = await listen(this.#mtls.server, addresses.mtls, 'mTLS');
+    return { public: await listen(this.#public.server, addresses.public, 'public'), mtls };
+  }
+
+  /** New handshakes on both listeners and for every endpoint use the pair; live connections keep theirs. */
+  replaceServerPair(pair: ServerPair): void {
+    this.#contexts.replaceServerPair(pair);
+    const options = serverOptions(pair, this.#minVersion);
+    this.#public.server.setSecureContext(options);
+    this.#mtls.server.setSecureContext({ ...options, ca: [this.#nobodysCa] });
+  }
+
+  /** Stops accepting, then ends every connection; resolves when the last one is gone. */
+  async close(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    const closed = [this.#public.server, this.#mtls.server].map(close);
+    this.#responder.closeAll();
+    this.#parts.connections.cutAll({ code: 'SERVICE_UNAVAILABLE', message: 'the manager is stopping' });
+    await Promise.all(closed);
+  }
+
+  /** Resolves when every connection of the account that no longer holds has been cut. Touches no other account's. */
+  async #rejudge(accountId: string): Promise<void> {
+    const { directory, connections, logger } = this.#parts;
+    if (connections.ofAccount(accountId).length === 0) return;
+    let reasonOf: (connection: LiveConnection) => ReturnType<typeof rejudge>;
+    try {
+      const endpoint = await directory.byAccount(accountId);
+      reasonOf = ({ identity }) => rejudge(identity, accountId, endpoint);
+    } catch (error) {
+      // What the account trusts now cannot be read: nobody of it stays connected on what it trusted before.
+      logger.error({ err: error, accountId }, 'cannot re-judge live connections; cutting them');
+      reasonOf = () => ({ code: 'SERVICE_UNAVAILABLE', message: 'the trust of this account cannot be read' });
+    }
+    let cut = 0;
+    for (const connection of connections.ofAccount(accountId)) {
+      const reason = reasonOf(connection);
+      if (reason === null) continue;
+      connections.cut(connection, reason);
+      cut += 1;
+    }
+    if (cut > 0) logger.info({ accountId, cut }, 'trust changed; connections that no longer hold were cut');
+  }
+}
+
+function listen(server: TlsServer, address: ListenAddress, name: string): Promise<ListenAddress> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === 'EADDRINUSE' ? 'another process listens there' : cause.message;
+      reject(new Error(`cannot open the ${name} listener on ${address.host}:${address.port}: ${why}`, { cause }));
+    };
+    server.once('error', failed);
+    server.listen({ host: address.host, port: address.port, backlog: LISTEN_BACKLOG }, () => {
+      server.off('error', failed);
+      resolve({ host: address.host, port: (server.address() as AddressInfo).port });
+    });
+  });
+}
+
+function close(server: TlsServer): Promise<void> {
+  return new Promise((resolve) => {
+    if (!server.listening) return resolve();
+    server.close(() => resolve());
+  });
+}

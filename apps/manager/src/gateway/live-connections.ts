@@ -1,0 +1,126 @@
+import type { TLSSocket } from 'node:tls';
+import type { PresentedCertificate } from '@sallyport/protocol';
+
+/** Who is at the other end, as the handshake proved it. Fixed for the life of the connection. */
+export type ConnectionIdentity =
+  | { readonly listener: 'public'; readonly serverName: string | null; readonly authority: null }
+  | {
+      readonly listener: 'mtls';
+      readonly serverName: string;
+      /** The fqdn of the endpoint that admitted it. */
+      readonly authority: string;
+      readonly accountId: string;
+      readonly certificate: PresentedCertificate;
+      /** Fingerprint of the bundle's CA that its chain ends at; null when that could not be told. */
+      readonly anchor: string | null;
+    };
+
+/** Why a live connection is cut: a ledger code and a sentence. */
+export interface CutReason {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface LiveConnection {
+  readonly socket: TLSSocket;
+  readonly identity: ConnectionIdentity;
+  /** Accounts whose delegates were authenticated, or tried to be, on it; for mTLS its own account from the start. */
+  readonly accounts: ReadonlySet<string>;
+  /** Set by a push stream, to tell its client why before the socket goes. */
+  onCut: ((reason: CutReason) => void) | null;
+}
+
+/** Time for a push stream's closing frame to leave before its socket is destroyed, in milliseconds. */
+const FAREWELL_MS = 50;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+interface Entry extends LiveConnection {
+  readonly accounts: Set<string>;
+  expiry: NodeJS.Timeout | null;
+  cut: boolean;
+}
+
+/** Every admitted connection, found by socket and by account. One account's change touches nobody else's. */
+export class LiveConnections {
+  readonly #bySocket = new Map<TLSSocket, Entry>();
+  readonly #byAccount = new Map<string, Set<Entry>>();
+
+  get size(): number {
+    return this.#bySocket.size;
+  }
+
+  add(socket: TLSSocket, identity: ConnectionIdentity): LiveConnection {
+    const entry: Entry = { socket, identity, accounts: new Set(), onCut: null, expiry: null, cut: false };
+    this.#bySocket.set(socket, entry);
+    if (identity.listener === 'mtls') {
+      this.bind(entry, identity.accountId);
+      this.#closeAtExpiry(entry, identity.certificate.notAfter);
+    }
+    socket.once('close', () => this.#remove(entry));
+    return entry;
+  }
+
+  of(socket: object): LiveConnection | undefined {
+    return this.#bySocket.get(socket as TLSSocket);
+  }
+
+  /**
+   * Ties a connection to an account. A plain connection is tied *before* the account's mode is read: a flip to STRICT
+   * that comes in between then finds it here and cuts it, one that came earlier is seen by the read.
+   */
+  bind(connection: LiveConnection, accountId: string): void {
+    const entry = this.#bySocket.get(connection.socket);
+    if (entry === undefined || entry.accounts.has(accountId)) return;
+    entry.accounts.add(accountId);
+    const members = this.#byAccount.get(accountId);
+    if (members === undefined) this.#byAccount.set(accountId, new Set([entry]));
+    else members.add(entry);
+  }
+
+  ofAccount(accountId: string): readonly LiveConnection[] {
+    return [...(this.#byAccount.get(accountId) ?? [])];
+  }
+
+  accountIds(): readonly string[] {
+    return [...this.#byAccount.keys()];
+  }
+
+  /** Ends a connection now: a push stream is told why first, then the socket is destroyed whatever it was doing. */
+  cut(connection: LiveConnection, reason: CutReason): void {
+    const entry = this.#bySocket.get(connection.socket);
+    if (entry === undefined || entry.cut) return;
+    entry.cut = true;
+    if (entry.onCut === null) {
+      entry.socket.destroy();
+      return;
+    }
+    entry.onCut(reason);
+    setTimeout(() => entry.socket.destroy(), FAREWELL_MS);
+  }
+
+  cutAll(reason: CutReason): void {
+    for (const entry of [...this.#bySocket.values()]) this.cut(entry, reason);
+  }
+
+  #closeAtExpiry(entry: Entry, notAfter: number): void {
+    const left = notAfter - Date.now();
+    entry.expiry = setTimeout(
+      () => {
+        if (left > MAX_TIMER_MS) this.#closeAtExpiry(entry, notAfter);
+        else this.cut(entry, { code: 'CLIENT_CERTIFICATE_EXPIRED', message: `the client certificate expired at ${new Date(notAfter).toISOString()}` });
+      },
+      Math.min(Math.max(left, 0), MAX_TIMER_MS),
+    );
+    entry.expiry.unref();
+  }
+
+  #remove(entry: Entry): void {
+    if (entry.expiry !== null) clearTimeout(entry.expiry);
+    this.#bySocket.delete(entry.socket);
+    for (const accountId of entry.accounts) {
+      const members = this.#byAccount.get(accountId);
+      members?.delete(entry);
+      if (members?.size === 0) this.#byAccount.delete(accountId);
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import { createServer, type SecureContext, type Server, TLSSocket } from 'node:tls';
+import { randomUUID } from 'node:crypto';
+import { SallyportError } from '@sallyport/protocol';
+import { type CertificateFacts, RefusalReason } from '@sallyport/trust';
+import type { Logger } from 'pino';
+import type { LiveEndpoint, TrustDirectory } from '../endpoints/trust-directory.ts';
+import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
+import { Admission } from './admission.ts';
+import { clientTrust, type EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
+import type { LiveConnection, LiveConnections } from './live-connections.ts';
+import type { RefusalResponder } from './refusal-responder.ts';
+import { canonicalServerName } from './server-name.ts';
+import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
+import type { Clock } from '../clock.ts';
+import { presentedCertificate } from './presented-certificate.ts';
+
+/** A database that does not answer must not hold a handshake open; the client is refused and tries again. */
+const LOOKUP_TIMEOUT_MS = 5_000;
+
+export interface MtlsListenerParts {
+  readonly directory: TrustDirectory;
+  readonly contexts: EndpointContexts;
+  readonly connections: LiveConnections;
+  readonly responder: RefusalResponder;
+  readonly refusals: RefusalRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Hands an admitted connection to the API's server. */
+  readonly admit: (connection: LiveConnection) => void;
+}
+
+export interface MtlsListenerOptions {
+  readonly pair: ServerPair;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** A CA certificate whose key nobody holds: what the listener trusts when no endpoint's context is in force. */
+  readonly nobodysCa: string;
+}
+
+/** The listener of the mTLS endpoints: asks for a client certificate, verifies it against the CAs of the named endpoint. */
+export class MtlsListener {
+  readonly server: Server;
+  readonly #parts: MtlsListenerParts;
+  readonly #admission: Admission;
+  /** The state of trust that a handshake was verified under; absent when the name is no endpoint's. */
+  readonly #verifiedUnder = new WeakMap<TLSSocket, LiveEndpoint>();
+
+  constructor(options: MtlsListenerOptions, parts: MtlsListenerParts) {
+    this.#parts = parts;
+    this.#admission = new Admission(parts.clock);
+    const lookUp = (socket: unknown, name: string) => this.#contextFor(socket, name);
+    this.server = createServer({
+      ...serverOptions(options.pair, options.minVersion),
+      // In force without SNI and for unknown names. Without a `ca` of its own Node would verify clients against the
+      // public web CAs there; this one admits nobody.
+      ...clientTrust([options.nobodysCa]),
+      requestCert: true,
+      // The handshake is completed for everybody, so that the refused can be told why; see #onSecureConnection.
+      rejectUnauthorized: false,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      ALPNProtocols: ['http/1.1'],
+      SNICallback(name, done) {
+        // Total and bounded in time: an SNICallback that throws ends the process, one that never answers leaks the socket.
+        lookUp(this, name).then(
+          (context) => done(null, context),
+          (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+        );
+      },
+    });
+    this.server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
+    this.server.on('tlsClientError', (error, socket) => {
+      parts.logger.debug({ code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress }, 'mTLS handshake failed');
+    });
+  }
+
+  /** The context of the named endpoint; undefined (nobody's CA stays in force) when no endpoint has that name. */
+  async #contextFor(socket: unknown, name: string): Promise<SecureContext | undefined> {
+    const serverName = canonicalServerName(name);
+    if (serverName === null || !(socket instanceof TLSSocket)) return undefined;
+    const endpoint = await withTimeout(this.#parts.directory.byFqdn(serverName), LOOKUP_TIMEOUT_MS);
+    if (endpoint === null) return undefined;
+    const context = this.#parts.contexts.contextOf(endpoint);
+    this.#verifiedUnder.set(socket, endpoint);
+    return context;
+  }
+
+  #onSecureConnection(socket: TLSSocket): void {
+    // Registered before anything is awaited: an 'error' without a listener would end the process.
+    socket.on('error', (error) => this.#parts.logger.debug({ err: error }, 'mTLS connection failed'));
+    this.#judge(socket).catch((error: unknown) => {
+      this.#parts.logger.error({ err: error }, 'admission failed; the connection is refused');
+      socket.destroy();
+    });
+  }
+
+  async #judge(socket: TLSSocket): Promise<void> {
+    const { directory, connections, admit } = this.#parts;
+    const serverName = canonicalServerName(socket.servername);
+    const verifiedUnder = this.#verifiedUnder.get(socket) ?? null;
+    const { verdict, certificate, anchor } = this.#admission.judge(socket, serverName, verifiedUnder);
+    if (!verdict.admitted || verifiedUnder === null || serverName === null || certificate === null) {
+      this.#refuse(socket, serverName, verifiedUnder, certificate, verdict);
+      return;
+    }
+    const connection = connections.add(socket, {
+      listener: 'mtls',
+      serverName,
+      authority: verifiedUnder.fqdn,
+      accountId: verifiedUnder.accountId,
+      certificate: presentedCertificate(certificate),
+      anchor,
+    });
+    // The bundle may have changed between ClientHello and now. The connection is registered, so a change from here on
+    // re-judges it; one before is seen by this look. Closed without a reason: its next handshake is judged anew.
+    const current = await withTimeout(directory.byFqdn(serverName), LOOKUP_TIMEOUT_MS);
+    if (current?.trustKey !== verifiedUnder.trustKey) {
+      socket.destroy();
+      return;
+    }
+    if (!socket.destroyed) admit(connection);
+  }
+
+  #refuse(
+    socket: TLSSocket,
+    serverName: string | null,
+    endpoint: LiveEndpoint | null,
+    certificate: CertificateFacts | null,
+    verdict: ReturnType<Admission['judge']>['verdict'],
+  ): void {
+    if (verdict.admitted) {
+      socket.destroy();
+      return;
+    }
+    const error = new SallyportError(errorCodeOf(verdict.reason), verdict.message, { remedy: verdict.remedy });
+    const remoteAddress = socket.remoteAddress ?? 'unknown';
+    this.#parts.responder.take(socket, {
+      error,
+      correlationId: randomUUID(),
+      precheckAccountId: verdict.reason === RefusalReason.NO_CLIENT_CERTIFICATE ? (endpoint?.accountId ?? null) : null,
+      onRefused: () =>
+        this.#parts.refusals.record({
+          accountId: endpoint?.accountId ?? null,
+          reason: verdict.reason,
+          message: verdict.message,
+          remedy: verdict.remedy,
+          serverName,
+          remoteAddress,
+          certificate: certificate === null ? null : presentedCertificate(certificate),
+        }),
+    });
+  }
+}
+
+/** Refusal reasons are ledger codes, but for the two of the second door, which existing clients know by another name. */
+export function errorCodeOf(reason: RefusalReason): ConstructorParameters<typeof SallyportError>[0] {
+  return reason === 'AUTHORITY_MISMATCH' || reason === 'MTLS_REQUIRED' ? 'INVALID_AGENT_MTLS_AUTHORITY' : reason;
+}
+
+async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,108 @@
+import { PresentedCertificate } from '@sallyport/protocol';
+import type { Kysely, Selectable } from 'kysely';
+import { Value } from 'typebox/value';
+import type { RefusalRow, Schema } from '../database/schema.ts';
+import type { RefusalGroup, RefusalWriter } from './refusal-recorder.ts';
+
+/** What an account keeps: the groups seen last. The bound holds for refusals without an account together, too. */
+const KEPT_PER_ACCOUNT = 500;
+
+export class RefusalStore implements RefusalWriter {
+  readonly #database: Kysely<Schema>;
+
+  constructor(database: Kysely<Schema>) {
+    this.#database = database;
+  }
+
+  /** Adds the counts to the stored groups. A group whose account was deleted meanwhile is left out. */
+  async add(groups: readonly RefusalGroup[]): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      const named = [...new Set(groups.flatMap(({ accountId }) => accountId ?? []))];
+      const existing = new Set<string | null>([null]);
+      if (named.length > 0) {
+        const rows = await transaction.selectFrom('accounts').select('id').where('id', 'in', named).execute();
+        for (const { id } of rows) existing.add(id);
+      }
+      const rows = groups.filter(({ accountId }) => existing.has(accountId)).map(toRow);
+      for (const row of rows) {
+        await transaction
+          .insertInto('refusals')
+          .values(row)
+          .onConflict((conflict) =>
+            conflict.column('id').doUpdateSet((update) => ({
+              last_seen: row.last_seen,
+              count: update('refusals.count', '+', row.count),
+              message: row.message,
+              remedy: row.remedy,
+              server_name: row.server_name,
+              remote_address: row.remote_address,
+              certificate: row.certificate,
+            })),
+          )
+          .execute();
+      }
+      for (const accountId of new Set(rows.map((row) => row.account_id))) await trim(transaction, accountId);
+    });
+  }
+
+  /** Newest first. */
+  async ofAccount(accountId: string, limit: number): Promise<RefusalGroup[]> {
+    const rows = await this.#database
+      .selectFrom('refusals')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .orderBy('last_seen', 'desc')
+      .orderBy('id')
+      .limit(limit)
+      .execute();
+    return rows.map(fromRow);
+  }
+}
+
+async function trim(database: Kysely<Schema>, accountId: string | null): Promise<void> {
+  const ofAccount = database.selectFrom('refusals').where('account_id', accountId === null ? 'is' : '=', accountId);
+  const oldest = await ofAccount
+    .select(['last_seen'])
+    .orderBy('last_seen', 'desc')
+    .offset(KEPT_PER_ACCOUNT)
+    .limit(1)
+    .executeTakeFirst();
+  if (oldest === undefined) return;
+  await database
+    .deleteFrom('refusals')
+    .where('account_id', accountId === null ? 'is' : '=', accountId)
+    .where('last_seen', '<=', oldest.last_seen)
+    .execute();
+}
+
+function toRow(group: RefusalGroup): RefusalRow {
+  return {
+    id: group.id,
+    account_id: group.accountId,
+    first_seen: group.firstSeen,
+    last_seen: group.lastSeen,
+    count: group.count,
+    reason: group.reason,
+    message: group.message,
+    remedy: group.remedy,
+    server_name: group.serverName,
+    remote_address: group.remoteAddress,
+    certificate: group.certificate === null ? null : JSON.stringify(group.certificate),
+  };
+}
+
+function fromRow(row: Selectable<RefusalRow>): RefusalGroup {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    firstSeen: row.first_seen,
+    lastSeen: row.last_seen,
+    count: row.count,
+    reason: row.reason,
+    message: row.message,
+    remedy: row.remedy,
+    serverName: row.server_name,
+    remoteAddress: row.remote_address,
+    certificate: row.certificate === null ? null : Value.Parse(PresentedCertificate, JSON.parse(row.certificate)),
+  };
+}

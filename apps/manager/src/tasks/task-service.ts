@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AcquiredTask,
+  type CreateTaskRequest,
+  DEFAULT_TASK_TIMEOUT_MS,
+  HTTP_TASK,
+  HttpTaskData,
+  SallyportError,
+  SHELL_TASK,
+  ShellTaskData,
+  type TaskStatus,
+} from '@sallyport/protocol';
+import type { Logger } from 'pino';
+import { Value } from 'typebox/value';
+import type { Bus } from '../bus/bus.ts';
+import type { Clock } from '../clock.ts';
+import type { DelegateStore } from '../delegates/delegate-store.ts';
+import { accepts } from './eligibility.ts';
+import type { Outcome, Task, TaskStore } from './task-store.ts';
+
+const SWEEP_EVERY_MS = 1_000;
+/** A delegate stops a task itself when its time is over; this is how long its report may take to arrive. */
+const REPORT_GRACE_MS = 30_000;
+const BATCH = 200;
+const PAYLOADS = { [SHELL_TASK]: ShellTaskData, [HTTP_TASK]: HttpTaskData };
+
+export interface TaskServiceParts {
+  readonly store: TaskStore;
+  readonly delegates: DelegateStore;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly delegateLostAfterMs: number;
+}
+
+/** What a delegate reports, both status forms made alike. */
+export interface Report {
+  readonly failed: boolean;
+  readonly result: unknown;
+  readonly error: string | null;
+}
+
+/** Tasks from creation to their end. Every state is in the database before anybody hears of it. */
+export class TaskService {
+  readonly #parts: TaskServiceParts;
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #unsubscribe: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #sweeping = false;
+
+  constructor(parts: TaskServiceParts) {
+    this.#parts = parts;
+    this.#unsubscribe = parts.bus.subscribe('task-finished', ({ taskId }) => {
+      for (const wake of this.#waiting.get(taskId) ?? []) wake();
+    });
+    this.#timer = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
+  }
+
+  /** When it returns, the task survives anything that happens to this process. */
+  async create(accountId: string, request: CreateTaskRequest): Promise<Task> {
+    checkPayload(request);
+    const now = this.#now();
+    const timeout = request.timeout ?? DEFAULT_TASK_TIMEOUT_MS;
+    const task: Task = {
+      id: randomUUID(),
+      accountIdentifier: accountId,
+      type: request.type,
+      data: request.data,
+      selectors: request.selectors ?? [],
+      timeout,
+      status: 'QUEUED',
+      delegateId: null,
+      delegateName: null,
+      createdAt: now,
+      startedAt: null,
+      finishedAt: null,
+      result: null,
+      error: null,
+      expiresAt: now + timeout,
+    };
+    const { bus, store } = this.#parts;
+    await bus.commit({ type: 'task-queued', accountId, taskId: task.id }, (transaction) => store.insert(transaction, task));
+    return task;
+  }
+
+  async get(accountId: string, id: string): Promise<Task> {
+    const task = await this.#parts.store.find(accountId, id);
+    if (task === null) throw new SallyportError('ENTITY_NOT_FOUND', `Task '${id}' was not found in account '${accountId}'.`);
+    return task;
+  }
+
+  /** The task once it has ended, or as it is when `waitMs` is over. */
+  async getWhenFinished(accountId: string, id: string, waitMs: number, signal: AbortSignal): Promise<Task> {
+    let over: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    const waiters = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiters.add(over));
+    const timer = setTimeout(over, waitMs);
+    signal.addEventListener('abort', over);
+    try {
+      // Read after registering: an end in between is then either read here or heard of.
+      const task = await this.get(accountId, id);
+      if (task.finishedAt !== null) return task;
+      await ended;
+      return await this.get(accountId, id);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', over);
+      waiters.delete(over);
+      if (waiters.size === 0) this.#waiting.delete(id);
+    }
+  }
+
+  async list(accountId: string, filter: { status?: TaskStatus; before?: string; limit: number }): Promise<Task[]> {
+    const { before: beforeId, ...rest } = filter;
+    const before = beforeId === undefined ? {} : { before: await this.get(accountId, beforeId) };
+    return this.#parts.store.list(accountId, { ...rest, ...before });
+  }
+
+  async abort(accountId: string, id: string): Promise<Task> {
+    const task = await this.get(accountId, id);
+    if (task.finishedAt !== null) throw new SallyportError('CONFLICT', `Task '${id}' has ended already (${task.status}).`);
+    const aborted = await this.#finish(task, { status: 'ABORTED', result: null, error: 'aborted by request' });
+    if (aborted && task.status === 'RUNNING') {
+      await this.#parts.bus.commit({ type: 'task-aborted', accountId, taskId: id }, async () => undefined);
+    }
+    return this.get(accountId, id);
+  }
+
+  /**
+   * Gives the task to the delegate. The same delegate may ask again, its first answer may have been lost; a different
+   * one gets CONFLICT.
+   */
+  async acquire(accountId: string, delegateId: string, id: string): Promise<AcquiredTask> {
+    const { store, delegates } = this.#parts;
+    const delegate = await delegates.find(accountId, delegateId);
+    if (delegate === null) throw new SallyportError('DELEGATE_NOT_REGISTERED', `Delegate '${delegateId}' is not registered.`);
+    const before = await this.get(accountId, id);
+    // A delegate that was taken over could otherwise collect the work, and the secrets, meant for others.
+    if (!accepts(delegate, before)) throw new SallyportError('ACCESS_DENIED', `Task '${id}' is not for this delegate.`);
+    const now = this.#now();
+    const taken = await store.acquire(accountId, id, delegateId, now);
+    const task = taken ? before : await this.get(accountId, id);
+    if (!taken && (task.status !== 'RUNNING' || task.delegateId !== delegateId)) {
+      throw new SallyportError('CONFLICT', `Task '${id}' is not to be had: it is ${task.status}.`);
+    }
+    return {
+      id,
+      type: task.type,
+      data: task.data,
+      async: true,
+      timeout: Math.max(1, task.expiresAt - now),
+      logging: { token: '', abstractions: { taskId: id } },
+      delegate: { id: delegateId, instance_id: delegateId, token: '' },
+      capabilities: [],
+    };
+  }
+
+  /** When it returns, the result is stored. A report for a task that has ended already, or was never this delegate's, changes nothing. */
+  async report(accountId: string, delegateId: string, id: string, report: Report): Promise<void> {
+    const outcome: Outcome = {
+      status: report.failed ? 'FAILED' : 'SUCCEEDED',
+      result: report.result,
+      error: report.failed ? (report.error ?? 'the delegate reported a failure without a reason') : null,
+    };
+    await this.#finish({ id, accountIdentifier: accountId, delegateId }, outcome);
+  }
+
+  async #finish(task: Pick<Task, 'id' | 'accountIdentifier'> & { delegateId: string | null }, outcome: Outcome): Promise<boolean> {
+    const { id, accountIdentifier: accountId, delegateId } = task;
+    const target = { id, accountId, ...(delegateId === null ? {} : { delegateId }) };
+    return this.#parts.bus.commit({ type: 'task-finished', accountId, taskId: id }, (transaction) =>
+      this.#parts.store.finish(transaction, target, outcome, this.#now()),
+    );
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    const { store, logger, delegateLostAfterMs } = this.#parts;
+    const now = this.#now();
+    try {
+      for (const task of await store.overdue(now, REPORT_GRACE_MS, BATCH)) {
+        const waited = `${Math.round(task.timeout / 1000)} s`;
+        await this.#finish(
+          task,
+          task.status === 'QUEUED'
+            ? { status: 'EXPIRED', result: null, error: `no delegate took it within ${waited}${wanted(task)}` }
+            : { status: 'FAILED', result: null, error: `its time of ${waited} is over and delegate '${task.delegateName}' has not reported` },
+        );
+      }
+      for (const task of await store.abandoned(now - delegateLostAfterMs, BATCH)) {
+        const error = `its delegate '${task.delegateName ?? task.delegateId}' is lost: no connection for ${delegateLostAfterMs / 1000} s`;
+        await this.#finish(task, { status: 'FAILED', result: null, error });
+      }
+    } catch (error) {
+      logger.error({ err: error }, 'overdue tasks were not ended; trying again');
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+
+  #now(): number {
+    return this.#parts.clock.now().getTime();
+  }
+}
+
+function wanted(task: Task): string {
+  return task.selectors.length === 0 ? '' : ` (it asks for ${task.selectors.map((selector) => `"${selector}"`).join(' and ')})`;
+}
+
+function checkPayload(request: CreateTaskRequest): void {
+  const schema = request.type in PAYLOADS ? PAYLOADS[request.type as keyof typeof PAYLOADS] : null;
+  if (schema === null || Value.Check(schema, request.data)) return;
+  const [first] = Value.Errors(schema, request.data);
+  const where = first === undefined ? '' : ` at data${first.instancePath.replaceAll('/', '.')}: ${first.message}`;
+  throw new SallyportError('INVALID_REQUEST', `The data of a ${request.type} task does not fit${where}.`, {
+    remedy: request.type === SHELL_TASK ? 'Send { "script": "..." }.' : 'Send { "url": "https://..." }.',
+  });
+}

@@ -1,0 +1,174 @@
+import { type TaskDetails, TaskStatus } from '@sallyport/protocol';
+import type { Kysely, Selectable, Transaction } from 'kysely';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { Schema, TaskRow } from '../database/schema.ts';
+
+export interface Task extends TaskDetails {
+  /** When a task that is still queued or running has run out of time. */
+  readonly expiresAt: number;
+}
+
+export interface Outcome {
+  readonly status: 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'EXPIRED';
+  readonly result: unknown;
+  readonly error: string | null;
+}
+
+const Strings = Type.Array(Type.String());
+
+export class TaskStore {
+  readonly #database: Kysely<Schema>;
+
+  constructor(database: Kysely<Schema>) {
+    this.#database = database;
+  }
+
+  async insert(transaction: Transaction<Schema>, task: Task): Promise<void> {
+    await transaction
+      .insertInto('tasks')
+      .values({
+        id: task.id,
+        account_id: task.accountIdentifier,
+        type: task.type,
+        data: JSON.stringify(task.data),
+        selectors: JSON.stringify(task.selectors),
+        timeout_ms: task.timeout,
+        status: task.status,
+        delegate_id: null,
+        created_at: task.createdAt,
+        expires_at: task.expiresAt,
+        started_at: null,
+        finished_at: null,
+        result: null,
+        error: null,
+      })
+      .execute();
+  }
+
+  async find(accountId: string, id: string): Promise<Task | null> {
+    const row = await this.#select().where('tasks.id', '=', id).where('tasks.account_id', '=', accountId).executeTakeFirst();
+    return row === undefined ? null : fromRow(row);
+  }
+
+  /** Newest first; `before` continues below that task. */
+  async list(accountId: string, filter: { status?: TaskStatus; before?: Task; limit: number }): Promise<Task[]> {
+    let query = this.#select().where('tasks.account_id', '=', accountId);
+    const { status, before } = filter;
+    if (status !== undefined) query = query.where('tasks.status', '=', status);
+    if (before !== undefined) {
+      query = query.where((where) =>
+        where.or([
+          where('tasks.created_at', '<', before.createdAt),
+          where.and([where('tasks.created_at', '=', before.createdAt), where('tasks.id', '<', before.id)]),
+        ]),
+      );
+    }
+    const rows = await query.orderBy('tasks.created_at', 'desc').orderBy('tasks.id', 'desc').limit(filter.limit).execute();
+    return rows.map(fromRow);
+  }
+
+  /** Tasks that wait for a delegate, oldest first. */
+  async queued(accountIds: readonly string[], limit: number): Promise<Task[]> {
+    if (accountIds.length === 0) return [];
+    const rows = await this.#select()
+      .where('tasks.status', '=', 'QUEUED')
+      .where('tasks.account_id', 'in', accountIds)
+      .orderBy('tasks.created_at')
+      .limit(limit)
+      .execute();
+    return rows.map(fromRow);
+  }
+
+  /** One delegate gets it: true for the first only. */
+  async acquire(accountId: string, id: string, delegateId: string, now: number): Promise<boolean> {
+    const result = await this.#database
+      .updateTable('tasks')
+      .set({ status: 'RUNNING', delegate_id: delegateId, started_at: now })
+      .where('id', '=', id)
+      .where('account_id', '=', accountId)
+      .where('status', '=', 'QUEUED')
+      .where('expires_at', '>', now)
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  }
+
+  /** Ends a task that has not ended; with `delegateId`, only when that delegate holds it. True when it did end it. */
+  async finish(
+    transaction: Transaction<Schema>,
+    task: { readonly id: string; readonly accountId: string; readonly delegateId?: string },
+    outcome: Outcome,
+    now: number,
+  ): Promise<boolean> {
+    let update = transaction
+      .updateTable('tasks')
+      .set({
+        status: outcome.status,
+        result: outcome.result === null || outcome.result === undefined ? null : JSON.stringify(outcome.result),
+        error: outcome.error,
+        finished_at: now,
+      })
+      .where('id', '=', task.id)
+      .where('account_id', '=', task.accountId)
+      .where('status', 'in', ['QUEUED', 'RUNNING']);
+    if (task.delegateId !== undefined) update = update.where('delegate_id', '=', task.delegateId);
+    return (await update.executeTakeFirst()).numUpdatedRows > 0n;
+  }
+
+  /** Tasks that are queued or running past their time; `running` ones get `graceMs` for their delegate's own report. */
+  async overdue(now: number, graceMs: number, limit: number): Promise<Task[]> {
+    const rows = await this.#select()
+      .where((where) =>
+        where.or([
+          where.and([where('tasks.status', '=', 'QUEUED'), where('tasks.expires_at', '<=', now)]),
+          where.and([where('tasks.status', '=', 'RUNNING'), where('tasks.expires_at', '<=', now - graceMs)]),
+        ]),
+      )
+      .limit(limit)
+      .execute();
+    return rows.map(fromRow);
+  }
+
+  /** Running tasks whose delegate is held by no replica since `before`, or is deleted. */
+  async abandoned(before: number, limit: number): Promise<Task[]> {
+    const rows = await this.#select()
+      .where('tasks.status', '=', 'RUNNING')
+      .where((where) =>
+        where.or([
+          where('delegates.id', 'is', null),
+          where.and([where('delegates.replica_id', 'is', null), where('delegates.disconnected_at', '<', before)]),
+        ]),
+      )
+      .limit(limit)
+      .execute();
+    return rows.map(fromRow);
+  }
+
+  #select() {
+    return this.#database
+      .selectFrom('tasks')
+      .leftJoin('delegates', 'delegates.id', 'tasks.delegate_id')
+      .selectAll('tasks')
+      .select('delegates.name as delegate_name');
+  }
+}
+
+function fromRow(row: Selectable<TaskRow> & { delegate_name: string | null }): Task {
+  return {
+    id: row.id,
+    accountIdentifier: row.account_id,
+    type: row.type,
+    data: JSON.parse(row.data) as unknown,
+    selectors: Value.Parse(Strings, JSON.parse(row.selectors)),
+    timeout: row.timeout_ms,
+    status: Value.Parse(TaskStatus, row.status),
+    delegateId: row.delegate_id,
+    delegateName: row.delegate_name,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    result: row.result === null ? null : (JSON.parse(row.result) as unknown),
+    error: row.error,
+    expiresAt: row.expires_at,
+  };
+}
