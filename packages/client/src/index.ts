@@ -1,1 +1,17 @@
-export {};
+export * from './agent-token.ts';
+export * from './backoff.ts';
+export * from './client-certificate-source.ts';
+export {
+  CertificateFileError,
+  type ClientIdentity,
+  parseCertificates,
+  parseClientIdentity,
+} from './client-identity.ts';
+export { isCertificateRefusal, ManagerError, TransportError, type TransportFailure } from './errors.ts';
+export { isLoopbackName, lookupWithLoopback } from './loopback-names.ts';
+export * from './manager-client.ts';
+export type { ManagerStream, StreamEnd } from './manager-stream.ts';
+export { type ProxyReading, type ProxySettings, proxyFor, readProxySettings } from './proxy-settings.ts';
+export { Secret } from './secret.ts';
+export { loadTrustedRoots } from './tls-settings.ts';
+export { explainTransportFailure } from './transport-failures.ts';

@@ -1,0 +1,107 @@
+import type { SecureContext, TLSSocket } from 'node:tls';
+import { Pool } from 'undici';
+import type { RawAnswer } from './answers.ts';
+import type { ClientIdentity } from './client-identity.ts';
+import { openConnection } from './connector.ts';
+import type { ProxySettings } from './proxy-settings.ts';
+import { secureContextFor } from './tls-settings.ts';
+import { explainTransportFailure } from './transport-failures.ts';
+
+export interface ConnectionSettings {
+  readonly hostname: string;
+  readonly port: number;
+  readonly roots: readonly string[];
+  readonly proxy: ProxySettings | null;
+  readonly connectTimeoutMs: number;
+  readonly maxResponseBytes: number;
+  readonly maxConnections: number;
+}
+
+export interface RawRequest {
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  readonly signal: AbortSignal;
+}
+
+/** Idle connections live as long as the server allows; heartbeats every few seconds must not cost handshakes. */
+const KEEP_ALIVE_MS = 75_000;
+
+/** All connections made with one identity (a client certificate, or none). A rotation makes a new set. */
+export class ConnectionSet {
+  readonly identity: ClientIdentity | null;
+  readonly #settings: ConnectionSettings;
+  readonly #secureContext: SecureContext;
+  readonly #proxyContext: SecureContext;
+  readonly #pool: Pool;
+
+  constructor(settings: ConnectionSettings, identity: ClientIdentity | null) {
+    this.identity = identity;
+    this.#settings = settings;
+    this.#secureContext = secureContextFor(settings.roots, identity);
+    const separate = settings.proxy?.scheme === 'https' && identity !== null;
+    this.#proxyContext = separate ? secureContextFor(settings.roots, null) : this.#secureContext;
+    this.#pool = new Pool(`https://${this.target}`, {
+      connect: (_options, callback) => {
+        this.openSocket().then(
+          (socket) => callback(null, socket),
+          (error: Error) => callback(error, null),
+        );
+      },
+      connections: settings.maxConnections,
+      pipelining: 1,
+      allowH2: false,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxResponseSize: settings.maxResponseBytes,
+      // The caller's signal bounds every request as a whole.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  /** host:port as URLs write it. */
+  get target(): string {
+    return `${urlHost(this.#settings.hostname)}:${this.#settings.port}`;
+  }
+
+  /** A verified TLS connection of its own, outside the pool. */
+  openSocket(): Promise<TLSSocket> {
+    return openConnection({
+      ...this.#settings,
+      secureContext: this.#secureContext,
+      proxyContext: this.#proxyContext,
+      timeoutMs: this.#settings.connectTimeoutMs,
+    });
+  }
+
+  /** One exchange, redirects not followed, the whole answer read. Throws TransportError, or the signal's own reason. */
+  async exchange(request: RawRequest): Promise<RawAnswer> {
+    try {
+      const { statusCode, headers, body } = await this.#pool.request(request);
+      return { status: statusCode, headers, text: await body.text() };
+    } catch (error) {
+      if (request.signal.aborted && !isTimeout(request.signal.reason)) throw request.signal.reason;
+      throw explainTransportFailure(request.signal.aborted ? request.signal.reason : error, this.target);
+    }
+  }
+
+  /** Lets requests under way finish, then closes. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  /** Ends everything now. */
+  async destroy(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof Error && reason.name === 'TimeoutError';
+}
+
+function urlHost(hostname: string): string {
+  return hostname.includes(':') ? `[${hostname}]` : hostname;
+}

@@ -1,0 +1,96 @@
+import { isIP } from 'node:net';
+import { connect, type SecureContext, type TLSSocket } from 'node:tls';
+import { oneLine } from './client-identity.ts';
+import { TransportError } from './errors.ts';
+import { lookupWithLoopback } from './loopback-names.ts';
+import { type ProxySettings, proxyFor } from './proxy-settings.ts';
+import { openTunnel } from './proxy-tunnel.ts';
+import { explainTransportFailure } from './transport-failures.ts';
+
+export interface ConnectorOptions {
+  readonly hostname: string;
+  readonly port: number;
+  /** Trusted roots, and the client certificate when there is one. */
+  readonly secureContext: SecureContext;
+  /** Trusted roots without a client certificate, for a proxy that speaks TLS. */
+  readonly proxyContext: SecureContext;
+  readonly proxy: ProxySettings | null;
+  /** For name resolution, proxy and handshake together. */
+  readonly timeoutMs: number;
+}
+
+const TCP_KEEP_ALIVE_MS = 60_000;
+
+/**
+ * Opens one TLS connection to the manager, through the proxy when the settings say so. When it returns, the server's
+ * certificate and name are verified; whether the manager accepts the client certificate is not known yet (TLS 1.3
+ * tells with the first answer). Throws TransportError.
+ */
+export async function openConnection(options: ConnectorOptions): Promise<TLSSocket> {
+  const { hostname, port } = options;
+  const host = hostname.replace(/\.$/, '');
+  const target = `${hostname}:${port}`;
+  const timeout = AbortSignal.timeout(options.timeoutMs);
+  const proxy = proxyFor(options.proxy, host, port);
+  const tunnel = proxy === null ? null : await openTunnel(proxy, host, port, options.proxyContext, timeout);
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const socket = connect({
+    host,
+    port,
+    ...(tunnel === null ? { lookup: lookupWithLoopback, autoSelectFamily: true } : { socket: tunnel }),
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    secureContext: options.secureContext,
+    ALPNProtocols: ['http/1.1'],
+    // Node verifies the chain and the name all the same; with `true` it would destroy the socket before the issuer can
+    // be read, and the message could not name a TLS-inspecting proxy. `authorized` is decided on below, before a byte
+    // is written. No session is ever offered, so `authorized` is of this very handshake.
+    rejectUnauthorized: false,
+  });
+  const onTimeout = () => fail(timeout.reason);
+  const fail = (error: unknown) => {
+    socket.destroy();
+    reject(explainTransportFailure(error, target));
+  };
+  timeout.addEventListener('abort', onTimeout, { once: true });
+  socket.on('error', fail);
+  socket.once('close', fail);
+  socket.once('secureConnect', () => {
+    if (socket.authorized) resolve(socket);
+    else fail(untrusted(socket, target));
+  });
+  try {
+    await promise;
+  } finally {
+    timeout.removeEventListener('abort', onTimeout);
+    socket.off('close', fail);
+    if (socket.authorized) socket.off('error', fail);
+  }
+  socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+function untrusted(socket: TLSSocket, target: string): TransportError {
+  const code = String(socket.authorizationError);
+  const leaf = socket.getPeerX509Certificate();
+  const issuer = leaf === undefined ? 'nobody' : oneLine(leaf.issuer);
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return new TransportError(
+      'SERVER_NAME_MISMATCH',
+      `The certificate of ${target} is for other names: ${leaf?.subjectAltName ?? (oneLine(leaf?.subject ?? '') || 'none')}.`,
+      'Check the host name of the manager, or give the manager a certificate for it.',
+    );
+  }
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    return new TransportError(
+      'SERVER_CERTIFICATE_EXPIRED',
+      `The certificate of ${target}, or one above it, is not valid now (${leaf?.validFrom} to ${leaf?.validTo}).`,
+      'Check the clock of this machine; otherwise the manager needs a new server certificate.',
+    );
+  }
+  return new TransportError(
+    'SERVER_UNTRUSTED',
+    `The certificate of ${target} was issued by "${issuer}", which is not trusted here (${code}).`,
+    'Give the CA certificate that issued it in SALLYPORT_EXTRA_CA_FILE. If that issuer is a proxy that inspects TLS, ask for an exception for this host.',
+  );
+}
