@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { AuditEvent } from '@sallyport/protocol';
+import type { Kysely } from 'kysely';
+import type { AuditEventRow, Schema } from '../database/schema.ts';
+
+export type AuditAction =
+  | 'account.created'
+  | 'account.updated'
+  | 'account.deleted'
+  | 'api-key.created'
+  | 'api-key.revoked'
+  | 'delegate-token.created'
+  | 'delegate-token.revoked'
+  | 'delegate-token.deleted'
+  | 'endpoint.created'
+  | 'endpoint.updated'
+  | 'endpoint.deleted';
+
+export interface NewAuditEvent {
+  readonly accountId: string | null;
+  readonly at: Date;
+  readonly actor: string;
+  readonly action: AuditAction;
+  readonly subject: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditQuery {
+  /** Null: whatever the account. */
+  readonly accountId: string | null;
+  /** Events before this moment are left out. */
+  readonly since: number;
+  /** Continue after this event of an earlier page. */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** Who changed what. Given a transaction, an event is written exactly when the change is. */
+export class AuditStore {
+  readonly #database: Kysely<Schema>;
+
+  constructor(database: Kysely<Schema>) {
+    this.#database = database;
+  }
+
+  async append({ accountId, at, actor, action, subject, details = {} }: NewAuditEvent): Promise<void> {
+    const row = { id: randomUUID(), account_id: accountId, at: at.getTime(), actor, action, subject };
+    await this.#database
+      .insertInto('audit_events')
+      .values({ ...row, details: JSON.stringify(details) })
+      .execute();
+  }
+
+  /** Newest first. An unknown `before` gives an empty page. */
+  async list({ accountId, since, before, limit }: AuditQuery): Promise<AuditEvent[]> {
+    let query = this.#database.selectFrom('audit_events').selectAll().where('at', '>=', since);
+    if (accountId !== null) query = query.where('account_id', '=', accountId);
+    if (before !== undefined) {
+      const last = await this.#database
+        .selectFrom('audit_events')
+        .select(['at', 'id'])
+        .where('id', '=', before)
+        .executeTakeFirst();
+      if (last === undefined) return [];
+      query = query.where((where) =>
+        where.or([where('at', '<', last.at), where.and([where('at', '=', last.at), where('id', '<', last.id)])]),
+      );
+    }
+    const rows = await query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute();
+    return rows.map(toEvent);
+  }
+}
+
+function toEvent(row: AuditEventRow): AuditEvent {
+  return {
+    uuid: row.id,
+    accountIdentifier: row.account_id,
+    at: row.at,
+    actor: row.actor,
+    action: row.action,
+    subject: row.subject,
+    details: JSON.parse(row.details),
+  };
+}

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  fastify,
+  LogController,
+  type onRequestAsyncHookHandler,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import { Type } from 'typebox';
+import { type AccessDependencies, guardRoute } from './access.ts';
+import { answerError, answerNotFound } from './error-answers.ts';
+import { documentRoute, OPENAPI } from './openapi.ts';
+import { validatorCompiler } from './validation.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** Declares routes on the app. Every route has `config.access`, `schema.summary` and a success in `schema.response`. */
+export type Registration = (app: App) => void;
+
+export interface AppOptions extends AccessDependencies {
+  readonly logger: FastifyBaseLogger;
+  /** The sockets' own server, when it is not Fastify that listens. */
+  readonly server?: Pick<FastifyServerOptions, 'serverFactory' | 'forceCloseConnections' | 'keepAliveTimeout'>;
+  /** Runs before authentication on every request, those without a route included. */
+  readonly beforeAuthentication?: onRequestAsyncHookHandler;
+  /** Bytes of a request body, unless a route says otherwise. */
+  readonly bodyLimit?: number;
+}
+
+const BODY_LIMIT = 256 * 1024;
+const GATEWAY_PREFIX = '/gateway';
+
+/**
+ * The management and agent API as one Fastify app, ready to `inject()` or to be given connections. Rejects when a route
+ * declares no access, no summary or no response.
+ */
+export async function buildApp(options: AppOptions, ...register: readonly Registration[]): Promise<App> {
+  const app: App = fastify({
+    ...options.server,
+    loggerInstance: options.logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
+    bodyLimit: options.bodyLimit ?? BODY_LIMIT,
+    // Nothing stands between the client and us that could be believed: addresses and ids from headers are ignored.
+    trustProxy: false,
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    exposeHeadRoutes: false,
+    rewriteUrl: ({ url = '/' }) => (url.startsWith(`${GATEWAY_PREFIX}/`) ? url.slice(GATEWAY_PREFIX.length) : url),
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  acceptEmptyJsonBodies(app);
+  app.decorateRequest('principal', null);
+  app.decorateRequest('account', null);
+  if (options.beforeAuthentication !== undefined) app.addHook('onRequest', options.beforeAuthentication);
+  logRequests(app);
+  app.addHook('onRoute', (route) => {
+    guardRoute(route, options);
+    documentRoute(route, route.config?.access ?? 'operator');
+  });
+
+  await app.register(swagger, OPENAPI);
+  app.get(
+    '/openapi.json',
+    {
+      config: { access: 'public' },
+      schema: { summary: 'This description', response: { 200: Type.Record(Type.String(), Type.Unknown()) } },
+    },
+    async () => app.swagger() as unknown as Record<string, unknown>,
+  );
+  for (const declare of register) declare(app);
+  await app.ready();
+  return app;
+}
+
+/** Existing clients send `Content-Type: application/json` with calls that have no body; Fastify alone answers those 400. */
+function acceptEmptyJsonBodies(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, null);
+    else void parse(request, body, done);
+  });
+}
+
+/** One line a request when it is answered: the route, never the body, the headers or the query. */
+function logRequests(app: App): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const access = request.routeOptions.config.access;
+    const changes = request.method !== 'GET' && access !== 'agent' && access !== 'public';
+    request.log[changes ? 'info' : 'debug'](
+      {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        ...(request.principal !== null && { key: request.principal.keyId }),
+        ...(request.account !== null && { account: request.account }),
+      },
+      'request',
+    );
+  });
+}
