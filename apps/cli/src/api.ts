@@ -1,0 +1,122 @@
+import {
+  CertificateFileError,
+  ManagerClient,
+  ManagerError,
+  readProxySettings,
+  TransportError,
+} from '@sallyport/client';
+import type { Connection } from './connection.ts';
+import { apiError, CliError, usageError } from './errors.ts';
+import { EXIT } from './exit-codes.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface Call {
+  /** Undefined values are left out. */
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  /** Ends the wait for the answer; the call then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer<T> {
+  /** As the control plane sent it; null for an answer without a body. */
+  readonly resource: T;
+  readonly metaData: Readonly<Record<string, unknown>>;
+}
+
+/** The management API as the commands use it. Every failure is a CliError that is ready to be shown. */
+export interface Api {
+  /**
+   * One request. Only the envelope is checked: `T` is the word of the control plane, which may be newer than this
+   * program and know fields and values that it does not.
+   */
+  call<T>(method: Method, path: string, call?: Call): Promise<Answer<T>>;
+  /** As `call`, for a list: what is not an array did not come from the API. */
+  list<T>(method: Method, path: string, call?: Call): Promise<T[]>;
+  close(): Promise<void>;
+}
+
+/** Prepares the client; nothing is sent yet. Throws CliError when the CA file or a proxy setting cannot be used. */
+export async function openApi(
+  connection: Pick<Connection, 'url' | 'key' | 'caFile'>,
+  variables: Readonly<Record<string, string | undefined>>,
+): Promise<Api> {
+  const { proxy, problems } = readProxySettings(variables);
+  if (problems.length > 0) throw usageError(problems.join(' '), 'Mend or unset the variables that the message names.');
+  const client = await createClient(connection, proxy);
+  const send = async <T>(method: Method, path: string, call: Call = {}): Promise<Answer<T>> => {
+    try {
+      const answer = await client.request({
+        method,
+        path,
+        query: textsOf(call.query ?? {}),
+        ...(call.body === undefined ? {} : { body: call.body }),
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      });
+      return envelopeOf<T>(answer, client.target);
+    } catch (error) {
+      throw explained(error);
+    }
+  };
+  return {
+    call: send,
+    list: async <T>(method: Method, path: string, call?: Call) => {
+      const { resource } = await send<unknown>(method, path, call);
+      if (!Array.isArray(resource)) throw notTheApi(client.target);
+      return resource as T[];
+    },
+    close: () => client.close(),
+  };
+}
+
+async function createClient(
+  { url, key, caFile }: Pick<Connection, 'url' | 'key' | 'caFile'>,
+  proxy: ReturnType<typeof readProxySettings>['proxy'],
+): Promise<ManagerClient> {
+  try {
+    return await ManagerClient.create({
+      baseUrl: url,
+      extraCaFiles: caFile === undefined ? [] : [caFile],
+      proxy,
+      userAgent: 'sallyport-cli',
+      authentication: async () => ({ 'x-api-key': key }),
+    });
+  } catch (error) {
+    if (error instanceof CertificateFileError) throw usageError(error.message, error.remedy);
+    throw error;
+  }
+}
+
+function textsOf(query: NonNullable<Call['query']>): Record<string, string> {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+}
+
+function envelopeOf<T>(answer: unknown, target: string): Answer<T> {
+  if (answer === null) return { resource: null as T, metaData: {} };
+  if (typeof answer !== 'object' || !('resource' in answer)) throw notTheApi(target);
+  const metaData = 'metaData' in answer && typeof answer.metaData === 'object' ? answer.metaData : null;
+  return { resource: answer.resource as T, metaData: { ...metaData } };
+}
+
+function explained(error: unknown): unknown {
+  if (error instanceof ManagerError) {
+    return apiError({ ...error, message: error.message, correlationId: error.correlationId ?? undefined });
+  }
+  if (!(error instanceof TransportError)) return error;
+  const untrusted = error.failure === 'SERVER_UNTRUSTED';
+  return new CliError(error.message, {
+    code: error.failure,
+    exit: EXIT.unreachable,
+    remedy: untrusted ? `${error.remedy} Name its CA file with --ca or SALLYPORT_CA_FILE.` : error.remedy,
+    cause: error,
+  });
+}
+
+const notTheApi = (target: string): CliError =>
+  new CliError(`${target} answered something that is not the management API's.`, {
+    code: 'UNEXPECTED_ANSWER',
+    exit: EXIT.unreachable,
+    remedy: 'Check host and port, and that this command and the control plane are of neighbouring versions.',
+  });

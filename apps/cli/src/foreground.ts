@@ -1,0 +1,35 @@
+import { CliError } from './errors.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { interceptSignals } from './interruption.ts';
+
+/** A long-running part of Sallyport inside this process. */
+export interface Running {
+  /** Finishes what is under way and lets go of sockets and files. */
+  stop(): Promise<void>;
+}
+
+/** Starts it, keeps it until a signal asks for its end, and returns when it has ended. A second signal does not wait. */
+export async function runUntilSignal(start: () => Promise<Running>): Promise<void> {
+  const interruption = interceptSignals();
+  try {
+    const running = await start();
+    await new Promise<void>((resolve) => {
+      if (interruption.signal.aborted) resolve();
+      else interruption.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await running.stop();
+  } finally {
+    interruption.release();
+  }
+}
+
+/** A start that failed for a reason which its message tells in full, such as the settings that are wrong. */
+export function startFailed(what: string, error: unknown, exit: ExitCode): CliError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new CliError(`${what} did not start. ${message}`, {
+    code: exit === EXIT.usage ? 'CONFIGURATION' : 'START_FAILED',
+    exit,
+    remedy: 'Mend what the message names, then start it again.',
+    cause: error,
+  });
+}
