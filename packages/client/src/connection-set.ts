@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { Pool } from 'undici';
 import type { RawAnswer } from './answers.ts';
@@ -36,6 +37,7 @@ export class ConnectionSet {
   readonly #secureContext: SecureContext;
   readonly #proxyContext: SecureContext;
   readonly #pool: Pool;
+  readonly #destroyed = new AbortController();
 
   constructor(settings: ConnectionSettings, identity: ClientIdentity | null) {
     this.identity = identity;
@@ -73,18 +75,27 @@ export class ConnectionSet {
       secureContext: this.#secureContext,
       proxyContext: this.#proxyContext,
       timeoutMs: this.#settings.connectTimeoutMs,
+      signal: this.#destroyed.signal,
     });
   }
 
   /** One exchange, redirects not followed, the whole answer read. Throws TransportError, or the signal's own reason. */
   async exchange(request: RawRequest): Promise<RawAnswer> {
     try {
-      const { statusCode, headers, body } = await this.#pool.request(request);
-      return { status: statusCode, headers, text: await body.text() };
+      return await untilAborted(this.#exchange(request), request.signal);
     } catch (error) {
       if (request.signal.aborted && !isTimeout(request.signal.reason)) throw request.signal.reason;
       throw explainTransportFailure(request.signal.aborted ? request.signal.reason : error, this.target);
     }
+  }
+
+  async #exchange(request: RawRequest): Promise<RawAnswer> {
+    const { statusCode, headers, body } = await this.#pool.request(request);
+    const text = await body.text();
+    // The pool sees the connection as busy until this turn of the loop is over: whoever asks again at once would pay
+    // for a second handshake.
+    await nextTurn();
+    return { status: statusCode, headers, text };
   }
 
   /** Lets requests under way finish, then closes. */
@@ -94,7 +105,20 @@ export class ConnectionSet {
 
   /** Ends everything now. */
   async destroy(): Promise<void> {
+    this.#destroyed.abort();
     await this.#pool.destroy();
+  }
+}
+
+/** undici heeds the signal of a request only once it has a connection; while connecting hangs, this does. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

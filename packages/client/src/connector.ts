@@ -17,6 +17,8 @@ export interface ConnectorOptions {
   readonly proxy: ProxySettings | null;
   /** For name resolution, proxy and handshake together. */
   readonly timeoutMs: number;
+  /** Gives up at once when aborted. */
+  readonly signal: AbortSignal;
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
@@ -30,9 +32,9 @@ export async function openConnection(options: ConnectorOptions): Promise<TLSSock
   const { hostname, port } = options;
   const host = hostname.replace(/\.$/, '');
   const target = `${hostname}:${port}`;
-  const timeout = AbortSignal.timeout(options.timeoutMs);
+  const giveUp = AbortSignal.any([AbortSignal.timeout(options.timeoutMs), options.signal]);
   const proxy = proxyFor(options.proxy, host, port);
-  const tunnel = proxy === null ? null : await openTunnel(proxy, host, port, options.proxyContext, timeout);
+  const tunnel = proxy === null ? null : await openTunnel(proxy, host, port, options.proxyContext, giveUp);
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const socket = connect({
     host,
@@ -46,13 +48,18 @@ export async function openConnection(options: ConnectorOptions): Promise<TLSSock
     // is written. No session is ever offered, so `authorized` is of this very handshake.
     rejectUnauthorized: false,
   });
-  const onTimeout = () => fail(timeout.reason);
+  const onGiveUp = () => fail(giveUp.reason);
   const fail = (error: unknown) => {
     socket.destroy();
     reject(explainTransportFailure(error, target));
   };
-  timeout.addEventListener('abort', onTimeout, { once: true });
-  socket.on('error', fail);
+  giveUp.addEventListener('abort', onGiveUp, { once: true });
+  // Stays for the life of the socket: an alert that comes after the handshake (TLS 1.3) must end the socket with its own
+  // code, before the plain end that follows it hides the reason.
+  socket.on('error', (error) => {
+    socket.destroy(error);
+    fail(error);
+  });
   socket.once('close', fail);
   socket.once('secureConnect', () => {
     if (socket.authorized) resolve(socket);
@@ -61,9 +68,8 @@ export async function openConnection(options: ConnectorOptions): Promise<TLSSock
   try {
     await promise;
   } finally {
-    timeout.removeEventListener('abort', onTimeout);
+    giveUp.removeEventListener('abort', onGiveUp);
     socket.off('close', fail);
-    if (socket.authorized) socket.off('error', fail);
   }
   socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
   socket.setNoDelay(true);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,6 +28,14 @@ export class TestAuthority {
 
   client(name: string): Pair {
     return this.#leaf(name, 'extendedKeyUsage=clientAuth');
+  }
+
+  /** The pair as files: paths of certificate and key. */
+  write(name: string, pair: Pair): [certificatePath: string, keyPath: string] {
+    const paths: [string, string] = [join(this.directory, `${name}.crt`), join(this.directory, `${name}.key`)];
+    writeFileSync(paths[0], pair.certificate);
+    writeFileSync(paths[1], pair.key, { mode: 0o600 });
+    return paths;
   }
 
   remove(): void {

@@ -1,7 +1,8 @@
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
+import { on, once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, type Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
@@ -83,4 +84,39 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
+}
+
+/** Listens on a free port of loopback until the test ends. */
+export async function listening(context: TestContext, server: NetServer): Promise<number> {
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.on('error', () => socket.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** OpenSSL's own server, which ends the handshake with an alert unless a client certificate is sent. */
+export async function strictOpensslServer(context: TestContext, authority: TestAuthority): Promise<number> {
+  const pair = authority.server('manager.localhost');
+  const [certificate, key] = authority.write('strict', pair);
+  const verify = ['-CAfile', authority.certificatePath, '-Verify', '1', '-verify_return_error'];
+  const args = ['s_server', '-accept', '127.0.0.1:0', '-cert', certificate, '-key', key, ...verify];
+  const child = spawn('openssl', args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  context.after(() => child.kill());
+  let output = '';
+  for await (const [chunk] of on(child.stdout, 'data', { close: ['end'] })) {
+    output += String(chunk);
+    if (output.includes('ACCEPT')) break;
+  }
+  child.stdout.resume();
+  const port = /^ACCEPT 127\.0\.0\.1:(\d+)/m.exec(output)?.[1];
+  if (port === undefined) throw new Error('openssl s_server did not start');
+  return Number(port);
 }
