@@ -92,9 +92,13 @@ export class PostgresBus implements Bus {
       if (client !== null) {
         await this.#untilLost(client);
         this.#inStep = false;
-        await client.end().catch((error: unknown) => this.#logger.debug({ err: error }, 'the lost connection did not close'));
+        await client
+          .end()
+          .catch((error: unknown) => this.#logger.debug({ err: error }, 'the lost connection did not close'));
         if (this.#stopping.signal.aborted) return;
-        this.#logger.warn('lost the connection that hears of other replicas; every decision reads the database until it is back');
+        this.#logger.warn(
+          'lost the connection that hears of other replicas; every decision reads the database until it is back',
+        );
         await this.#local.deliver({ type: 'resync' });
       }
       await sleep(RECONNECT_AFTER_MS, null, { signal: this.#stopping.signal }).catch(() => null);

@@ -109,7 +109,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const mtlsListen = parse('SALLYPORT_MTLS_LISTEN', { host: '127.0.0.1', port: 8443 }, readListenAddress);
   const local = isLoopback(publicListen.host) && isLoopback(mtlsListen.host);
   const dataDirectory = resolve(value('SALLYPORT_DATA_DIR') ?? '.sallyport');
-  const baseDomain = parse<{ name: string } | null>('SALLYPORT_BASE_DOMAIN', local ? { name: 'localhost' } : null, readDomain);
+  const baseDomain = parse<{ name: string } | null>(
+    'SALLYPORT_BASE_DOMAIN',
+    local ? { name: 'localhost' } : null,
+    readDomain,
+  );
   const databaseUrl = parse<{ url: string } | null>('SALLYPORT_DATABASE_URL', null, readDatabaseUrl)?.url ?? null;
   const masterKey = parse<Buffer | null>('SALLYPORT_MASTER_KEY', null, readMasterKey);
   const masterKeyFile = value('SALLYPORT_MASTER_KEY_FILE');
@@ -144,7 +148,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     usesPostgres: databaseUrl !== null,
     publicListen,
     mtlsListen,
-    mtlsAdvertisedPort: parse<number | null>('SALLYPORT_MTLS_ADVERTISED_PORT', null, (text) => readInteger(text, 1, 65535)),
+    mtlsAdvertisedPort: parse<number | null>('SALLYPORT_MTLS_ADVERTISED_PORT', null, (text) =>
+      readInteger(text, 1, 65535),
+    ),
     agentDomain: baseDomain === null ? null : `agent.${baseDomain.name}`,
     tls: Object.freeze({
       files,
@@ -161,7 +167,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       1000 * parse('SALLYPORT_DELEGATE_LOST_AFTER_SECONDS', 60, (text) => readInteger(text, 5, 86_400)),
   });
   if (problems.length > 0) throw new ConfigError(problems);
-  return { config, secrets: Object.freeze({ databaseUrl, masterKey, masterKeyFile: masterKeyFile ?? (local && databaseUrl === null ? join(dataDirectory, 'master.key') : null) }) };
+  return {
+    config,
+    secrets: Object.freeze({
+      databaseUrl,
+      masterKey,
+      masterKeyFile: masterKeyFile ?? (local && databaseUrl === null ? join(dataDirectory, 'master.key') : null),
+    }),
+  };
 }
 
 export function isLoopback(host: string): boolean {

@@ -59,7 +59,15 @@ export class AgentAuthentication {
       const { reason, message, remedy } = verdict;
       const certificate = identity.listener === 'mtls' ? identity.certificate : null;
       const remoteAddress = connection.socket.remoteAddress ?? 'unknown';
-      this.#refusals.record({ accountId, reason, message, remedy, serverName: identity.serverName, remoteAddress, certificate });
+      this.#refusals.record({
+        accountId,
+        reason,
+        message,
+        remedy,
+        serverName: identity.serverName,
+        remoteAddress,
+        certificate,
+      });
       // The verdict's own words name the account's endpoint: they are for whoever holds one of its tokens.
       const known = await this.#tokens.verify(accountId, headers.authorization).then(
         () => true,
@@ -75,7 +83,10 @@ export class AgentAuthentication {
     return {
       accountId,
       connection,
-      via: identity.listener === 'mtls' ? { transport: 'MTLS', certificate: identity.certificate, tokenId } : { transport: 'PLAIN', certificate: null, tokenId },
+      via:
+        identity.listener === 'mtls'
+          ? { transport: 'MTLS', certificate: identity.certificate, tokenId }
+          : { transport: 'PLAIN', certificate: null, tokenId },
     };
   }
 }

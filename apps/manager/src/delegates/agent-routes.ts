@@ -28,7 +28,13 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       '/api/agent/delegates/register',
       {
         config,
-        schema: { summary: 'Register a delegate', tags, querystring: Account, body: RegisterRequest, response: { 200: restResponse(RegisterReply) } },
+        schema: {
+          summary: 'Register a delegate',
+          tags,
+          querystring: Account,
+          body: RegisterRequest,
+          response: { 200: restResponse(RegisterReply) },
+        },
       },
       async (request) => success({ delegateId: await delegates.register(agentOf(request), request.body) }),
     );
@@ -36,11 +42,21 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       '/api/agent/delegates/heartbeat-with-polling',
       {
         config,
-        schema: { summary: 'A delegate is alive', tags, querystring: Account, body: RegisterRequest, response: { 200: restResponse(HeartbeatReply) } },
+        schema: {
+          summary: 'A delegate is alive',
+          tags,
+          querystring: Account,
+          body: RegisterRequest,
+          response: { 200: restResponse(HeartbeatReply) },
+        },
       },
       async (request) => {
         const { delegateId } = request.body;
-        if (delegateId === undefined) return success({ delegateId: await delegates.register(agentOf(request), request.body), status: 'ENABLED' as const });
+        if (delegateId === undefined)
+          return success({
+            delegateId: await delegates.register(agentOf(request), request.body),
+            status: 'ENABLED' as const,
+          });
         await delegates.heartbeat(agentOf(request), delegateId);
         return success({ delegateId, status: 'ENABLED' as const });
       },
@@ -49,7 +65,13 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       '/api/agent/delegates/unregister',
       {
         config,
-        schema: { summary: 'A delegate says goodbye', tags, querystring: Account, body: UnregisterRequest, response: { 200: restResponse(Type.Boolean()) } },
+        schema: {
+          summary: 'A delegate says goodbye',
+          tags,
+          querystring: Account,
+          body: UnregisterRequest,
+          response: { 200: restResponse(Type.Boolean()) },
+        },
       },
       async (request) => {
         if (request.body.delegateId !== undefined) delegates.unregister(agentOf(request), request.body.delegateId);
@@ -83,7 +105,14 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
         request.raw.socket.once('close', () => gone.abort());
         const pushed = await presence.poll(delegateId, waitMs, gone.signal);
         const known = new Set(queued.map((event) => event.delegateTaskId));
-        return { delegateTaskEvents: [...queued, ...pushed.filter((event) => !known.has(event.delegateTaskId) || event.eventType === 'DelegateTaskAbortEvent')] };
+        return {
+          delegateTaskEvents: [
+            ...queued,
+            ...pushed.filter(
+              (event) => !known.has(event.delegateTaskId) || event.eventType === 'DelegateTaskAbortEvent',
+            ),
+          ],
+        };
       },
     );
     app.post(

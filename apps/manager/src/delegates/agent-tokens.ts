@@ -84,7 +84,11 @@ export class AgentTokens {
   async activeIds(accountId: string): Promise<ReadonlySet<string>> {
     const now = this.#clock.now().getTime();
     const keys = await this.#source.findForAuthentication(accountId);
-    return new Set(keys.filter((key) => key.status === 'ACTIVE' && (key.revokeAfter === null || now < key.revokeAfter)).map(({ id }) => id));
+    return new Set(
+      keys
+        .filter((key) => key.status === 'ACTIVE' && (key.revokeAfter === null || now < key.revokeAfter))
+        .map(({ id }) => id),
+    );
   }
 
   async #decrypt(accountId: string, jwe: string): Promise<Verified> {
@@ -97,9 +101,13 @@ export class AgentTokens {
       const { sub, exp } = readClaims(plaintext);
       // A token is one account's. A JWE made for another account with the same secret must not pass as this one's.
       if (sub !== accountId) {
-        throw new SallyportError('INVALID_TOKEN', `The delegate's JWE is for account '${sub ?? ''}', not '${accountId}'.`, {
-          remedy: 'Check ACCOUNT_ID of the delegate.',
-        });
+        throw new SallyportError(
+          'INVALID_TOKEN',
+          `The delegate's JWE is for account '${sub ?? ''}', not '${accountId}'.`,
+          {
+            remedy: 'Check ACCOUNT_ID of the delegate.',
+          },
+        );
       }
       const verified = { accountId, tokenId: key.id, expiresAt: exp * 1000, revokeAfter: key.revokeAfter, generation };
       if (this.#bus.inStep) this.#verified.set(jwe, verified);

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type DelegateFilter, type DelegateListing, type DelegateReplica, type RegisterRequest, SallyportError } from '@sallyport/protocol';
+import {
+  type DelegateFilter,
+  type DelegateListing,
+  type DelegateReplica,
+  type RegisterRequest,
+  SallyportError,
+} from '@sallyport/protocol';
 import type { Clock } from '../clock.ts';
 import type { AgentCaller } from './agent-authentication.ts';
 import type { Delegate, DelegateStore, Registration } from './delegate-store.ts';
@@ -25,7 +31,9 @@ export class DelegateService {
     const { accountId, via } = caller;
     const name = request.delegateName ?? request.hostName;
     if (name === undefined || name === '') {
-      throw new SallyportError('INVALID_REQUEST', 'The registration names no delegate.', { remedy: 'Set DELEGATE_NAME.' });
+      throw new SallyportError('INVALID_REQUEST', 'The registration names no delegate.', {
+        remedy: 'Set DELEGATE_NAME.',
+      });
     }
     const hostName = request.hostName ?? '';
     const known =
@@ -46,7 +54,8 @@ export class DelegateService {
       ...via,
     };
     const now = this.#now();
-    if (known === null || !isSame(known, registration)) await this.#store.register(registration, this.#presence.replicaId, now);
+    if (known === null || !isSame(known, registration))
+      await this.#store.register(registration, this.#presence.replicaId, now);
     this.#presence.touch({ ...registration, connected: true, registeredAt: now, lastSeen: now }, via);
     return registration.id;
   }
@@ -60,7 +69,10 @@ export class DelegateService {
     if (this.#presence.touchKnown(accountId, delegateId, via)) return;
     const delegate = await this.#store.find(accountId, delegateId);
     if (delegate === null) {
-      throw new SallyportError('DELEGATE_NOT_REGISTERED', `Delegate '${delegateId}' is not registered with account '${accountId}'.`);
+      throw new SallyportError(
+        'DELEGATE_NOT_REGISTERED',
+        `Delegate '${delegateId}' is not registered with account '${accountId}'.`,
+      );
     }
     this.#presence.touch(delegate, via);
   }
@@ -78,11 +90,15 @@ export class DelegateService {
       if (instances === undefined) byName.set(delegate.name, [delegate]);
       else instances.push(delegate);
     }
-    return [...byName.values()].map((instances) => this.#listing(instances)).filter((listing) => matches(listing, filter));
+    return [...byName.values()]
+      .map((instances) => this.#listing(instances))
+      .filter((listing) => matches(listing, filter));
   }
 
   async delete(accountId: string, identifier: string): Promise<void> {
-    const instances = (await this.#store.ofAccount(accountId)).filter(({ name, id }) => name === identifier || id === identifier);
+    const instances = (await this.#store.ofAccount(accountId)).filter(
+      ({ name, id }) => name === identifier || id === identifier,
+    );
     if (!(await this.#store.delete(accountId, identifier))) {
       throw new SallyportError('INVALID_REQUEST', `Delegate '${identifier}' was not found in account '${accountId}'.`);
     }
@@ -126,7 +142,18 @@ export class DelegateService {
 
 /** What a restart or a reconnect registers again unchanged needs no write; presence writes who holds it. */
 function isSame(known: Delegate, registration: Registration): boolean {
-  const described = ({ id, name, type, description, hostName, ip, version, tags, supportedTaskTypes, polling }: Registration) =>
+  const described = ({
+    id,
+    name,
+    type,
+    description,
+    hostName,
+    ip,
+    version,
+    tags,
+    supportedTaskTypes,
+    polling,
+  }: Registration) =>
     JSON.stringify([id, name, type, description, hostName, ip, version, tags, supportedTaskTypes, polling]);
   return described(known) === described(registration);
 }

@@ -31,7 +31,11 @@ export interface PresenceChange {
   readonly delegateId: string;
   readonly lastSeen: number;
   /** Null: it has gone. */
-  readonly via: { readonly transport: Transport; readonly certificate: PresentedCertificate | null; readonly tokenId: string } | null;
+  readonly via: {
+    readonly transport: Transport;
+    readonly certificate: PresentedCertificate | null;
+    readonly tokenId: string;
+  } | null;
 }
 
 export type Registration = Omit<Delegate, 'connected' | 'registeredAt' | 'lastSeen'>;
@@ -46,7 +50,10 @@ export class DelegateStore {
   }
 
   async find(accountId: string, id: string): Promise<Delegate | null> {
-    const row = await this.#select().where('delegates.id', '=', id).where('delegates.account_id', '=', accountId).executeTakeFirst();
+    const row = await this.#select()
+      .where('delegates.id', '=', id)
+      .where('delegates.account_id', '=', accountId)
+      .executeTakeFirst();
     return row === undefined ? null : fromRow(row);
   }
 
@@ -63,7 +70,11 @@ export class DelegateStore {
   }
 
   async ofAccount(accountId: string): Promise<Delegate[]> {
-    const rows = await this.#select().where('delegates.account_id', '=', accountId).orderBy('delegates.name').orderBy('delegates.id').execute();
+    const rows = await this.#select()
+      .where('delegates.account_id', '=', accountId)
+      .orderBy('delegates.name')
+      .orderBy('delegates.id')
+      .execute();
     return rows.map(fromRow);
   }
 
@@ -89,7 +100,9 @@ export class DelegateStore {
     await this.#database
       .insertInto('delegates')
       .values({ id: registration.id, account_id: registration.accountId, registered_at: now, ...columns })
-      .onConflict((conflict) => conflict.column('id').doUpdateSet(columns).where('delegates.account_id', '=', registration.accountId))
+      .onConflict((conflict) =>
+        conflict.column('id').doUpdateSet(columns).where('delegates.account_id', '=', registration.accountId),
+      )
       .execute();
   }
 
@@ -107,7 +120,14 @@ export class DelegateStore {
         } else {
           const certificate = via.certificate === null ? null : JSON.stringify(via.certificate);
           await update
-            .set({ replica_id: replicaId, last_seen: lastSeen, disconnected_at: null, transport: via.transport, certificate, token_id: via.tokenId })
+            .set({
+              replica_id: replicaId,
+              last_seen: lastSeen,
+              disconnected_at: null,
+              transport: via.transport,
+              certificate,
+              token_id: via.tokenId,
+            })
             .execute();
         }
       }
@@ -125,7 +145,11 @@ export class DelegateStore {
   }
 
   async deleteGoneSince(before: number): Promise<void> {
-    await this.#database.deleteFrom('delegates').where('replica_id', 'is', null).where('disconnected_at', '<', before).execute();
+    await this.#database
+      .deleteFrom('delegates')
+      .where('replica_id', 'is', null)
+      .where('disconnected_at', '<', before)
+      .execute();
   }
 
   async renewLease(replicaId: string, until: number): Promise<void> {

@@ -231,7 +231,12 @@ export class Presence {
   #touch(entry: Entry, via: Via): void {
     entry.lastSeen = this.#now();
     const before = entry.via;
-    if (before.transport === via.transport && before.certificate?.fingerprint === via.certificate?.fingerprint && before.tokenId === via.tokenId) return;
+    if (
+      before.transport === via.transport &&
+      before.certificate?.fingerprint === via.certificate?.fingerprint &&
+      before.tokenId === via.tokenId
+    )
+      return;
     entry.via = via;
     this.#changed.add(entry.id);
   }

@@ -1,10 +1,12 @@
-import type { IncomingMessage, Server } from 'node:http';
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { agentPaths, errorBody, SallyportError, type TaskEvent, type TaskEvents } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Bus } from '../bus/bus.ts';
+import { checkHost } from '../gateway/host-check.ts';
+import type { LiveConnections } from '../gateway/live-connections.ts';
 import type { TaskDispatcher } from '../tasks/task-dispatcher.ts';
 import type { AgentAuthentication, AgentCaller } from './agent-authentication.ts';
 import type { AgentTokens } from './agent-tokens.ts';
@@ -17,6 +19,7 @@ export interface PushStreamParts {
   readonly delegates: DelegateService;
   readonly presence: Presence;
   readonly dispatcher: TaskDispatcher;
+  readonly connections: LiveConnections;
   readonly bus: Bus;
   readonly logger: Logger;
 }
@@ -43,7 +46,12 @@ const STREAM_PATH = new RegExp(`^(?:/gateway)?${agentPaths.stream('ID').replace(
 /** Task events pushed over WebSocket, on the same connection and behind the same doors as everything else. */
 export class PushStreams {
   readonly #parts: PushStreamParts;
-  readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false, clientTracking: false });
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    clientTracking: false,
+  });
   readonly #streams = new Set<Stream>();
   readonly #unsubscribe: () => void;
   readonly #timer: NodeJS.Timeout;
@@ -69,6 +77,7 @@ export class PushStreams {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    checkHost(this.#parts.connections.of(request.socket), request.headers.host);
     const url = new URL(request.url ?? '/', 'https://manager');
     const delegateId = STREAM_PATH.exec(url.pathname)?.[1];
     if (delegateId === undefined) {
@@ -78,7 +87,9 @@ export class PushStreams {
     const { authentication, delegates } = this.#parts;
     const caller = await authentication.authenticate({ socket: request.socket, headers: request.headers, accountId });
     await delegates.heartbeat(caller, delegateId);
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#open({ socket: webSocket, caller, delegateId, alive: true }));
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
+      this.#open({ socket: webSocket, caller, delegateId, alive: true }),
+    );
   }
 
   #open(stream: Stream): void {
@@ -112,7 +123,8 @@ export class PushStreams {
       (events) => {
         if (events.length > 0) send(events);
       },
-      (error: unknown) => logger.error({ err: error, delegateId }, 'queued tasks were not offered to a new stream; the next sweep does'),
+      (error: unknown) =>
+        logger.error({ err: error, delegateId }, 'queued tasks were not offered to a new stream; the next sweep does'),
     );
   }
 
@@ -138,7 +150,8 @@ export class PushStreams {
     if (streams.length === 0) return;
     const active = await this.#parts.tokens.activeIds(accountId);
     for (const { socket, caller } of streams) {
-      if (!active.has(caller.via.tokenId)) socket.close(CLOSE_REFUSED, closeReason('REVOKED_TOKEN: The delegate token was revoked.'));
+      if (!active.has(caller.via.tokenId))
+        socket.close(CLOSE_REFUSED, closeReason('REVOKED_TOKEN: The delegate token was revoked.'));
     }
   }
 }
@@ -152,7 +165,8 @@ function closeReason(text: string): string {
 /** Answers a refused upgrade as any other request: with the error body, then closes. */
 function refuse(socket: Duplex, error: unknown, logger: Logger): void {
   const correlationId = randomUUID();
-  const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL_SERVER_ERROR', 'The control plane failed.');
+  const known =
+    error instanceof SallyportError ? error : new SallyportError('INTERNAL_SERVER_ERROR', 'The control plane failed.');
   if (known.status >= 500) logger.error({ err: error, correlationId }, 'a push stream could not be opened');
   const body = JSON.stringify(errorBody(known, correlationId));
   socket.end(

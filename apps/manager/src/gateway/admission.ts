@@ -1,19 +1,16 @@
 import type { X509Certificate } from 'node:crypto';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
-import { X509Certificate as Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import {
   type CertificateFacts,
   type ConnectionVerdict,
   describeCertificate,
   findAnchor,
   judgeConnection,
+  takePeerCertificates,
 } from '@sallyport/trust';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { LiveEndpoint } from '../endpoints/trust-directory.ts';
-
-/** A client cannot make us walk more certificates than this; OpenSSL's own limit for a chain is 100. */
-const MAX_CHAIN = 32;
 
 export interface AdmissionResult {
   readonly verdict: ConnectionVerdict;
@@ -39,21 +36,23 @@ export class Admission {
   }
 
   judge(socket: TLSSocket, serverName: string | null, endpoint: LiveEndpoint | null): AdmissionResult {
-    const leaf = socket.getPeerX509Certificate();
+    const [leaf, ...chainSent] = takePeerCertificates(socket);
     const certificate = leaf === undefined ? null : this.#describe(leaf);
     // Node says "authorized" of a resumed session without having seen a certificate. Resumption is off on this
     // listener; should that ever fail, a resumed connection counts as one that verified nothing.
     const authorized = socket.authorized && !socket.isSessionReused();
-    const errorCode = errorCodeOf(socket);
-    const chainSent = leaf === undefined || authorized ? [] : chainOf(socket).map((sent) => this.#describe(sent));
     const verdict = judgeConnection({
       endpoint,
       serverName,
-      presented: certificate === null ? null : { leaf: certificate, chainSent },
-      verification: { authorized, errorCode },
+      presented:
+        certificate === null
+          ? null
+          : { leaf: certificate, chainSent: authorized ? [] : chainSent.map((sent) => this.#describe(sent)) },
+      verification: { authorized, errorCode: errorCodeOf(socket) },
       now: this.#clock.now(),
     });
-    const anchor = verdict.admitted && leaf !== undefined && endpoint !== null ? this.#anchor(socket, leaf, endpoint) : null;
+    const anchor =
+      verdict.admitted && leaf !== undefined && endpoint !== null ? this.#anchor(leaf, chainSent, endpoint) : null;
     return { verdict, certificate, anchor };
   }
 
@@ -66,32 +65,19 @@ export class Admission {
     return facts;
   }
 
-  #anchor(socket: TLSSocket, leaf: X509Certificate, endpoint: LiveEndpoint): string | null {
-    const key = `${leaf.fingerprint256}:${endpoint.trustKey}`;
+  #anchor(leaf: X509Certificate, chainSent: readonly X509Certificate[], endpoint: LiveEndpoint): string | null {
+    // The same leaf may come with other intermediates, and so end at another CA of the bundle.
+    const key = [endpoint.trustKey, leaf.fingerprint256, ...chainSent.map((sent) => sent.fingerprint256)].join();
     const kept = this.#anchors.get(key);
     if (kept !== undefined) return kept.anchor;
-    const anchor = findAnchor(leaf, chainOf(socket), endpoint.authorities);
+    const anchor = findAnchor(leaf, chainSent, endpoint.authorities);
     this.#anchors.set(key, { anchor });
     return anchor;
   }
 }
 
-/** The certificates that the client sent above its own. */
-function chainOf(socket: TLSSocket): X509Certificate[] {
-  const chain: X509Certificate[] = [];
-  const seen = new Set<string>();
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (next !== undefined && next.raw !== undefined && chain.length <= MAX_CHAIN && !seen.has(next.fingerprint256)) {
-    seen.add(next.fingerprint256);
-    chain.push(new Certificate(next.raw));
-    next = next.issuerCertificate;
-  }
-  return chain.slice(1);
-}
-
 /** OpenSSL's verification code by name, such as CERT_HAS_EXPIRED; Node types it as Error and gives a string. */
 function errorCodeOf(socket: TLSSocket): string | null {
   const error: unknown = socket.authorizationError;
-  if (error === undefined || error === null) return null;
-  return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+  return error === undefined || error === null ? null : String(error);
 }

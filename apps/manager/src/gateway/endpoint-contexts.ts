@@ -56,7 +56,9 @@ export function serverOptions(pair: ServerPair, minVersion: 'TLSv1.2' | 'TLSv1.3
  * Node bundles: a certificate from any web CA would then open every customer's door. So there is no way to ask for an
  * empty set here.
  */
-export function clientTrust(authorities: readonly string[]): Required<Pick<SecureContextOptions, 'ca' | 'allowPartialTrustChain'>> {
+export function clientTrust(
+  authorities: readonly string[],
+): Required<Pick<SecureContextOptions, 'ca' | 'allowPartialTrustChain'>> {
   if (authorities.length === 0) throw new Error('an endpoint without a readable CA certificate admits nobody');
   // A customer may have uploaded only the issuing CA, not its root.
   return { ca: [...authorities], allowPartialTrustChain: true };

@@ -8,7 +8,7 @@ import type { ListenAddress } from '../config/config.ts';
 import type { TrustDirectory } from '../endpoints/trust-directory.ts';
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
 import { EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
-import { type LiveConnection, LiveConnections } from './live-connections.ts';
+import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { MtlsListener } from './mtls-listener.ts';
 import { PublicListener } from './public-listener.ts';
 import { RefusalResponder } from './refusal-responder.ts';
@@ -66,9 +66,18 @@ export class Gateway {
   }
 
   /** Resolves with the addresses in use once both listeners accept connections; rejects naming the address. */
-  async listen(addresses: { public: ListenAddress; mtls: ListenAddress }): Promise<{ public: ListenAddress; mtls: ListenAddress }> {
+  async listen(addresses: {
+    public: ListenAddress;
+    mtls: ListenAddress;
+  }): Promise<{ public: ListenAddress; mtls: ListenAddress }> {
     const mtls = await listen(this.#mtls.server, addresses.mtls, 'mTLS');
     return { public: await listen(this.#public.server, addresses.public, 'public'), mtls };
+  }
+
+  /** The port that the mTLS listener is bound to; null before `listen`. */
+  get mtlsPort(): number | null {
+    const address = this.#mtls.server.address();
+    return address !== null && typeof address === 'object' ? address.port : null;
   }
 
   /** New handshakes on both listeners and for every endpoint use the pair; live connections keep theirs. */

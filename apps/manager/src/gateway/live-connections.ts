@@ -107,7 +107,11 @@ export class LiveConnections {
     entry.expiry = setTimeout(
       () => {
         if (left > MAX_TIMER_MS) this.#closeAtExpiry(entry, notAfter);
-        else this.cut(entry, { code: 'CLIENT_CERTIFICATE_EXPIRED', message: `the client certificate expired at ${new Date(notAfter).toISOString()}` });
+        else
+          this.cut(entry, {
+            code: 'CLIENT_CERTIFICATE_EXPIRED',
+            message: `the client certificate expired at ${new Date(notAfter).toISOString()}`,
+          });
       },
       Math.min(Math.max(left, 0), MAX_TIMER_MS),
     );

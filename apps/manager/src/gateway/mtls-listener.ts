@@ -1,18 +1,18 @@
-import { createServer, type SecureContext, type Server, TLSSocket } from 'node:tls';
 import { randomUUID } from 'node:crypto';
+import { createServer, type SecureContext, type Server, TLSSocket } from 'node:tls';
 import { SallyportError } from '@sallyport/protocol';
-import { type CertificateFacts, RefusalReason } from '@sallyport/trust';
+import { type CertificateFacts, keepPeerCertificates, RefusalReason } from '@sallyport/trust';
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 import type { LiveEndpoint, TrustDirectory } from '../endpoints/trust-directory.ts';
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
 import { Admission } from './admission.ts';
 import { clientTrust, type EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
+import { presentedCertificate } from './presented-certificate.ts';
 import type { RefusalResponder } from './refusal-responder.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
-import type { Clock } from '../clock.ts';
-import { presentedCertificate } from './presented-certificate.ts';
 
 /** A database that does not answer must not hold a handshake open; the client is refused and tries again. */
 const LOOKUP_TIMEOUT_MS = 5_000;
@@ -59,6 +59,7 @@ export class MtlsListener {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       ALPNProtocols: ['http/1.1'],
       SNICallback(name, done) {
+        keepPeerCertificates(this);
         // Total and bounded in time: an SNICallback that throws ends the process, one that never answers leaks the socket.
         lookUp(this, name).then(
           (context) => done(null, context),
@@ -68,7 +69,10 @@ export class MtlsListener {
     });
     this.server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
     this.server.on('tlsClientError', (error, socket) => {
-      parts.logger.debug({ code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress }, 'mTLS handshake failed');
+      parts.logger.debug(
+        { code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress },
+        'mTLS handshake failed',
+      );
     });
   }
 

@@ -27,7 +27,10 @@ export class PublicListener {
       parts.admit(parts.connections.add(socket, { listener: 'public', serverName, authority: null }));
     });
     this.server.on('tlsClientError', (error, socket) => {
-      parts.logger.debug({ code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress }, 'TLS handshake failed');
+      parts.logger.debug(
+        { code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress },
+        'TLS handshake failed',
+      );
     });
   }
 }

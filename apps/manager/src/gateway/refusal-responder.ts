@@ -80,7 +80,11 @@ export class RefusalResponder {
     if (request.method === 'GET' && status !== null && status[1] === refused.precheckAccountId) {
       refused.reported = true;
       const body = JSON.stringify(success('ACTIVE'));
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), connection: 'close' });
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        connection: 'close',
+      });
       response.end(body);
       return;
     }

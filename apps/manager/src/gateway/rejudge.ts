@@ -9,7 +9,11 @@ import type { ConnectionIdentity, CutReason } from './live-connections.ts';
  * while that CA stands in the bundle, OpenSSL's verdict stands; when it is gone, or could not be told, the connection
  * is cut and the next handshake decides.
  */
-export function rejudge(identity: ConnectionIdentity, accountId: string, endpoint: LiveEndpoint | null): CutReason | null {
+export function rejudge(
+  identity: ConnectionIdentity,
+  accountId: string,
+  endpoint: LiveEndpoint | null,
+): CutReason | null {
   // An mTLS connection is judged by the account of its own endpoint only; on another account it never got past 401.
   if (identity.listener === 'mtls' && identity.accountId !== accountId) return null;
   const verdict = judgeTransport({ endpoint, authority: identity.authority });
@@ -18,5 +22,8 @@ export function rejudge(identity: ConnectionIdentity, accountId: string, endpoin
   const anchored = endpoint?.authorities.some((authority) => authority.fingerprint256 === identity.anchor) ?? false;
   return anchored
     ? null
-    : { code: 'UNKNOWN_ISSUER', message: `the CA that ${identity.certificate.issuer} leads to is no longer in the endpoint's bundle` };
+    : {
+        code: 'UNKNOWN_ISSUER',
+        message: `the CA that ${identity.certificate.issuer} leads to is no longer in the endpoint's bundle`,
+      };
 }

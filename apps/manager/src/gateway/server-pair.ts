@@ -24,7 +24,8 @@ export function readServerPair(files: TlsFiles): ServerPair {
     // The parser's error is dropped: it may quote the file.
     throw new Error(`${files.keyFile} holds no private key that can be read (PEM, without a passphrase)`);
   }
-  if (!matches) throw new Error(`the key in ${files.keyFile} does not belong to the certificate in ${files.certificateFile}`);
+  if (!matches)
+    throw new Error(`the key in ${files.keyFile} does not belong to the certificate in ${files.certificateFile}`);
   return { certificate, key };
 }
 

@@ -10,7 +10,8 @@ import type { SecureContextOptions } from 'node:tls';
  * It is the faster choice too: no ticket is made for clients that stay connected for hours.
  */
 export const SHARED_TLS_OPTIONS = {
-  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE,
+  secureOptions:
+    constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE,
   ciphers: [
     'TLS_AES_128_GCM_SHA256',
     'TLS_AES_256_GCM_SHA384',

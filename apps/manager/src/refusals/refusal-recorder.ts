@@ -81,7 +81,9 @@ export class RefusalRecorder {
     if (groups.length > 0) {
       this.#writing = this.#writing
         .then(() => this.#store.add(groups))
-        .catch((error: unknown) => this.#logger.error({ err: error, groups: groups.length }, 'refusals were not recorded'));
+        .catch((error: unknown) =>
+          this.#logger.error({ err: error, groups: groups.length }, 'refusals were not recorded'),
+        );
     }
     return this.#writing;
   }
@@ -92,6 +94,8 @@ export class RefusalRecorder {
 }
 
 function groupId(refusal: RefusalRecord, client: string): string {
-  return createHash('sha256').update(JSON.stringify([refusal.accountId, refusal.reason, client])).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(JSON.stringify([refusal.accountId, refusal.reason, client]))
+    .digest('hex')
+    .slice(0, 32);
 }
-

@@ -1,4 +1,11 @@
-import { AcquiredTask, restResponse, RunnerTaskResponse, SallyportError, success, TaskResponse } from '@sallyport/protocol';
+import {
+  AcquiredTask,
+  RunnerTaskResponse,
+  restResponse,
+  SallyportError,
+  success,
+  TaskResponse,
+} from '@sallyport/protocol';
 import { Type } from 'typebox';
 import { agentOf } from '../delegates/agent-guard.ts';
 import type { Registration } from '../http/app.ts';
@@ -64,15 +71,25 @@ export function agentTaskRoutes(tasks: TaskService): Registration {
             summary,
             tags,
             params: Type.Object({ taskId: Id }),
-            querystring: Type.Object({ accountId: Type.String(), delegateId: Type.Optional(Id), runnerId: Type.Optional(Id) }),
+            querystring: Type.Object({
+              accountId: Type.String(),
+              delegateId: Type.Optional(Id),
+              runnerId: Type.Optional(Id),
+            }),
             body: Type.Union([RunnerTaskResponse, Type.Null()]),
             response: answer,
           },
         },
         async (request) => {
           const delegateId = request.query.delegateId ?? request.query.runnerId;
-          if (delegateId === undefined) throw new SallyportError('INVALID_REQUEST', 'The report names no delegate (delegateId or runnerId).');
-          await tasks.report(agentOf(request).accountId, delegateId, request.params.taskId, readRunnerReport(request.body));
+          if (delegateId === undefined)
+            throw new SallyportError('INVALID_REQUEST', 'The report names no delegate (delegateId or runnerId).');
+          await tasks.report(
+            agentOf(request).accountId,
+            delegateId,
+            request.params.taskId,
+            readRunnerReport(request.body),
+          );
           return success(true);
         },
       );

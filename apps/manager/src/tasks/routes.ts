@@ -57,7 +57,10 @@ export function taskRoutes(tasks: TaskService): Registration {
           summary: 'A task; with waitSeconds the answer is held until it has ended',
           tags,
           params: TaskId,
-          querystring: Type.Object({ ...Account, waitSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS })) }),
+          querystring: Type.Object({
+            ...Account,
+            waitSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS })),
+          }),
           response: { 200: restResponse(TaskDetails) },
         },
       },
@@ -67,7 +70,9 @@ export function taskRoutes(tasks: TaskService): Registration {
         if (waitSeconds === 0) return success(details(await tasks.get(account, request.params.taskId)));
         const gone = new AbortController();
         request.raw.socket.once('close', () => gone.abort());
-        return success(details(await tasks.getWhenFinished(account, request.params.taskId, waitSeconds * 1000, gone.signal)));
+        return success(
+          details(await tasks.getWhenFinished(account, request.params.taskId, waitSeconds * 1000, gone.signal)),
+        );
       },
     );
     app.post(

@@ -52,11 +52,14 @@ export class TaskDispatcher {
   }
 
   #offer(task: Task): void {
-    const willing = this.#presence.ofAccount(task.accountIdentifier).filter((delegate) => delegate.capacity !== 0 && accepts(delegate, task));
+    const willing = this.#presence
+      .ofAccount(task.accountIdentifier)
+      .filter((delegate) => delegate.capacity !== 0 && accepts(delegate, task));
     const reachable = willing.filter((delegate) => delegate.sink !== null);
     const candidates = reachable.length > 0 ? reachable : willing;
     const chosen = candidates[Math.floor(this.#random() * candidates.length)];
-    if (chosen !== undefined) this.#presence.send(task.accountIdentifier, chosen.id, [eventOf(task, 'DelegateTaskEvent')]);
+    if (chosen !== undefined)
+      this.#presence.send(task.accountIdentifier, chosen.id, [eventOf(task, 'DelegateTaskEvent')]);
   }
 
   async #sweep(): Promise<void> {

@@ -17,7 +17,7 @@ function judge(code: string | undefined, result: unknown, error: string | undefi
   // Known pollers always say OK, whatever happened; a shell's own end is in its result.
   const shell = Value.Check(ShellResult, result) ? shellFailure(result) : null;
   const failed = (code !== undefined && code !== 'OK') || shell !== null || (error !== undefined && error !== '');
-  return { failed, result, error: failed ? (error || shell || `the delegate reported ${code}`) : null };
+  return { failed, result, error: failed ? error || shell || `the delegate reported ${code}` : null };
 }
 
 function shellFailure(result: ShellResult): string | null {

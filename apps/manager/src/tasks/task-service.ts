@@ -85,13 +85,16 @@ export class TaskService {
       expiresAt: now + timeout,
     };
     const { bus, store } = this.#parts;
-    await bus.commit({ type: 'task-queued', accountId, taskId: task.id }, (transaction) => store.insert(transaction, task));
+    await bus.commit({ type: 'task-queued', accountId, taskId: task.id }, (transaction) =>
+      store.insert(transaction, task),
+    );
     return task;
   }
 
   async get(accountId: string, id: string): Promise<Task> {
     const task = await this.#parts.store.find(accountId, id);
-    if (task === null) throw new SallyportError('ENTITY_NOT_FOUND', `Task '${id}' was not found in account '${accountId}'.`);
+    if (task === null)
+      throw new SallyportError('ENTITY_NOT_FOUND', `Task '${id}' was not found in account '${accountId}'.`);
     return task;
   }
 
@@ -127,7 +130,8 @@ export class TaskService {
 
   async abort(accountId: string, id: string): Promise<Task> {
     const task = await this.get(accountId, id);
-    if (task.finishedAt !== null) throw new SallyportError('CONFLICT', `Task '${id}' has ended already (${task.status}).`);
+    if (task.finishedAt !== null)
+      throw new SallyportError('CONFLICT', `Task '${id}' has ended already (${task.status}).`);
     const aborted = await this.#finish(task, { status: 'ABORTED', result: null, error: 'aborted by request' });
     if (aborted && task.status === 'RUNNING') {
       await this.#parts.bus.commit({ type: 'task-aborted', accountId, taskId: id }, async () => undefined);
@@ -142,7 +146,8 @@ export class TaskService {
   async acquire(accountId: string, delegateId: string, id: string): Promise<AcquiredTask> {
     const { store, delegates } = this.#parts;
     const delegate = await delegates.find(accountId, delegateId);
-    if (delegate === null) throw new SallyportError('DELEGATE_NOT_REGISTERED', `Delegate '${delegateId}' is not registered.`);
+    if (delegate === null)
+      throw new SallyportError('DELEGATE_NOT_REGISTERED', `Delegate '${delegateId}' is not registered.`);
     const before = await this.get(accountId, id);
     // A delegate that was taken over could otherwise collect the work, and the secrets, meant for others.
     if (!accepts(delegate, before)) throw new SallyportError('ACCESS_DENIED', `Task '${id}' is not for this delegate.`);
@@ -174,7 +179,10 @@ export class TaskService {
     await this.#finish({ id, accountIdentifier: accountId, delegateId }, outcome);
   }
 
-  async #finish(task: Pick<Task, 'id' | 'accountIdentifier'> & { delegateId: string | null }, outcome: Outcome): Promise<boolean> {
+  async #finish(
+    task: Pick<Task, 'id' | 'accountIdentifier'> & { delegateId: string | null },
+    outcome: Outcome,
+  ): Promise<boolean> {
     const { id, accountIdentifier: accountId, delegateId } = task;
     const target = { id, accountId, ...(delegateId === null ? {} : { delegateId }) };
     return this.#parts.bus.commit({ type: 'task-finished', accountId, taskId: id }, (transaction) =>
@@ -194,7 +202,11 @@ export class TaskService {
           task,
           task.status === 'QUEUED'
             ? { status: 'EXPIRED', result: null, error: `no delegate took it within ${waited}${wanted(task)}` }
-            : { status: 'FAILED', result: null, error: `its time of ${waited} is over and delegate '${task.delegateName}' has not reported` },
+            : {
+                status: 'FAILED',
+                result: null,
+                error: `its time of ${waited} is over and delegate '${task.delegateName}' has not reported`,
+              },
         );
       }
       for (const task of await store.abandoned(now - delegateLostAfterMs, BATCH)) {
@@ -214,7 +226,9 @@ export class TaskService {
 }
 
 function wanted(task: Task): string {
-  return task.selectors.length === 0 ? '' : ` (it asks for ${task.selectors.map((selector) => `"${selector}"`).join(' and ')})`;
+  return task.selectors.length === 0
+    ? ''
+    : ` (it asks for ${task.selectors.map((selector) => `"${selector}"`).join(' and ')})`;
 }
 
 function checkPayload(request: CreateTaskRequest): void {

@@ -47,7 +47,10 @@ export class TaskStore {
   }
 
   async find(accountId: string, id: string): Promise<Task | null> {
-    const row = await this.#select().where('tasks.id', '=', id).where('tasks.account_id', '=', accountId).executeTakeFirst();
+    const row = await this.#select()
+      .where('tasks.id', '=', id)
+      .where('tasks.account_id', '=', accountId)
+      .executeTakeFirst();
     return row === undefined ? null : fromRow(row);
   }
 
@@ -64,7 +67,11 @@ export class TaskStore {
         ]),
       );
     }
-    const rows = await query.orderBy('tasks.created_at', 'desc').orderBy('tasks.id', 'desc').limit(filter.limit).execute();
+    const rows = await query
+      .orderBy('tasks.created_at', 'desc')
+      .orderBy('tasks.id', 'desc')
+      .limit(filter.limit)
+      .execute();
     return rows.map(fromRow);
   }
 

@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { ApiKeyService } from './access/api-key-service.ts';
+import { apiKeyRoutes } from './access/routes.ts';
+import { AccountService } from './accounts/account-service.ts';
+import { AccountStore } from './accounts/account-store.ts';
+import { accountRoutes, accountStatusRoute } from './accounts/routes.ts';
+import { AuditStore } from './audit/audit-store.ts';
+import { auditRoutes } from './audit/routes.ts';
+import type { Bus } from './bus/bus.ts';
+import { LocalBus } from './bus/local-bus.ts';
+import { PostgresBus } from './bus/postgres-bus.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Config, Secrets } from './config/config.ts';
+import { loadMasterKey } from './config/master-key.ts';
+import { openDatabase } from './database/open-database.ts';
+import { AgentAuthentication } from './delegates/agent-authentication.ts';
+import { agentGuard } from './delegates/agent-guard.ts';
+import { agentRoutes } from './delegates/agent-routes.ts';
+import { AgentTokens } from './delegates/agent-tokens.ts';
+import { DelegateService } from './delegates/delegate-service.ts';
+import { DelegateStore } from './delegates/delegate-store.ts';
+import { Presence } from './delegates/presence.ts';
+import { PushStreams } from './delegates/push-streams.ts';
+import { delegateRoutes } from './delegates/routes.ts';
+import { EndpointService } from './endpoints/endpoint-service.ts';
+import { EndpointStore } from './endpoints/endpoint-store.ts';
+import { endpointRoutes } from './endpoints/routes.ts';
+import { TrustDirectory } from './endpoints/trust-directory.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { checkHost } from './gateway/host-check.ts';
+import { LiveConnections } from './gateway/live-connections.ts';
+import { loadServerCertificates } from './gateway/server-certificates.ts';
+import { type App, buildApp } from './http/app.ts';
+import { healthRoutes } from './http/health.ts';
+import { RefusalRecorder } from './refusals/refusal-recorder.ts';
+import { RefusalStore } from './refusals/refusal-store.ts';
+import { refusalRoutes } from './refusals/routes.ts';
+import { agentTaskRoutes } from './tasks/agent-routes.ts';
+import { taskRoutes } from './tasks/routes.ts';
+import { TaskDispatcher } from './tasks/task-dispatcher.ts';
+import { TaskService } from './tasks/task-service.ts';
+import { TaskStore } from './tasks/task-store.ts';
+import { tokenRoutes } from './tokens/routes.ts';
+import { SecretBox } from './tokens/secret-box.ts';
+import { TokenService } from './tokens/token-service.ts';
+
+/** Requests that a client is slow to send are cut after these, in milliseconds. */
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than delegates wait between heartbeats, so that a poller keeps its connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+export interface Context {
+  readonly app: App;
+  readonly gateway: Gateway;
+  readonly connections: LiveConnections;
+  readonly accounts: AccountService;
+  readonly apiKeys: ApiKeyService;
+  /** CA of the server certificate when it is a development one, for clients to trust. */
+  readonly developmentCaFile: string | null;
+  close(): Promise<void>;
+}
+
+/** Builds every service. Nothing listens yet; what was opened is closed again when something fails. */
+export async function createContext(
+  config: Config,
+  secrets: Secrets,
+  logger: Logger,
+  clock: Clock = systemClock,
+): Promise<Context> {
+  mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
+  const closers: (() => void | Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const masterKey = loadMasterKey(secrets, config.local);
+    const certificates = await loadServerCertificates(config, logger, clock.now());
+    const opened = await openDatabase(
+      secrets.databaseUrl === null
+        ? { file: join(config.dataDirectory, 'sallyport.db') }
+        : { url: secrets.databaseUrl },
+    );
+    closers.push(() => opened.close());
+    const { database } = opened;
+    const replicaId = randomUUID();
+    const bus: Bus =
+      secrets.databaseUrl === null
+        ? new LocalBus(database, logger)
+        : await PostgresBus.open(database, secrets.databaseUrl, replicaId, logger);
+    closers.push(() => bus.close());
+
+    const tokens = new TokenService({ database, bus, clock, secrets: new SecretBox(masterKey) });
+    await tokens.checkMasterKey();
+    const accounts = new AccountService({ database, bus, clock, tokens });
+    const accountStore = new AccountStore(database);
+    const apiKeys = new ApiKeyService(database, clock);
+    const endpoints = new EndpointService({ database, bus, clock, agentDomain: config.agentDomain });
+
+    const refusalStore = new RefusalStore(database);
+    const refusals = new RefusalRecorder(refusalStore, clock, logger);
+    closers.push(() => refusals.flush());
+    const connections = new LiveConnections();
+    const directory = new TrustDirectory(new EndpointStore(database), bus);
+    const agentTokens = new AgentTokens(tokens, bus, clock);
+    const authentication = new AgentAuthentication(directory, agentTokens, connections, refusals);
+
+    const delegateStore = new DelegateStore(database);
+    const presence = new Presence(replicaId, delegateStore, clock, logger);
+    const delegates = new DelegateService(delegateStore, presence, clock);
+    const taskStore = new TaskStore(database);
+    const tasks = new TaskService({
+      store: taskStore,
+      delegates: delegateStore,
+      bus,
+      clock,
+      logger,
+      delegateLostAfterMs: config.delegateLostAfterMs,
+    });
+    closers.push(() => tasks.stop());
+    const dispatcher = new TaskDispatcher(taskStore, presence, bus, logger);
+    closers.push(() => dispatcher.stop());
+    await presence.start(secrets.databaseUrl === null);
+    closers.push(() => presence.stop());
+
+    const listeners: { server: Server | null; gateway: Gateway | null } = { server: null, gateway: null };
+    const app = await buildApp(
+      {
+        logger,
+        apiKeys,
+        accounts: accountStore,
+        authenticateAgent: agentGuard(authentication),
+        beforeAuthentication: async (request) => checkHost(connections.of(request.raw.socket), request.headers.host),
+        server: {
+          serverFactory: (listener) => {
+            listeners.server = apiServer(listener as RequestListener);
+            return listeners.server;
+          },
+        },
+      },
+      healthRoutes(),
+      accountRoutes(accounts),
+      accountStatusRoute(accountStore),
+      apiKeyRoutes(apiKeys),
+      endpointRoutes(endpoints, (fqdn) => endpointUrl(fqdn, config, listeners.gateway)),
+      refusalRoutes(refusalStore, refusals),
+      tokenRoutes(tokens),
+      delegateRoutes(delegates),
+      taskRoutes(tasks),
+      auditRoutes(new AuditStore(database), accountStore),
+      agentRoutes(delegates, presence, dispatcher),
+      agentTaskRoutes(tasks),
+    );
+    const { server } = listeners;
+    if (server === null) throw new Error('the app was built without its server');
+    closers.push(() => app.close());
+    const streams = new PushStreams(
+      { authentication, tokens: agentTokens, delegates, presence, dispatcher, connections, bus, logger },
+      server,
+    );
+    const gateway = new Gateway(
+      { pair: certificates.pair, minVersion: config.tls.minVersion, nobodysCa: certificates.nobodysCa },
+      { directory, bus, refusals, connections, clock, logger },
+      server,
+    );
+    listeners.gateway = gateway;
+    closers.push(certificates.watch((pair) => gateway.replaceServerPair(pair)));
+    closers.push(async () => {
+      streams.stop();
+      await gateway.close();
+    });
+    return { app, gateway, connections, accounts, apiKeys, developmentCaFile: certificates.developmentCaFile, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** An HTTP server that listens nowhere: the gateway hands it the connections that it admitted. */
+function apiServer(listener: RequestListener): Server {
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      maxHeaderSize: 16_384,
+    },
+    listener,
+  );
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+  return server;
+}
+
+/** Where delegates of an endpoint connect to. */
+function endpointUrl(fqdn: string, config: Config, gateway: Gateway | null): string {
+  const port = config.mtlsAdvertisedPort ?? gateway?.mtlsPort ?? config.mtlsListen.port;
+  return port === 443 ? `https://${fqdn}` : `https://${fqdn}:${port}`;
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { type CaAuthority, CaBundleError, type EndpointMode, readCaBundle } from '@sallyport/trust';
+import { LRUCache } from 'lru-cache';
+import type { Bus } from '../bus/bus.ts';
+import type { MtlsEndpoint } from './endpoint-store.ts';
+
+/** An endpoint as connections are judged by it. */
+export interface LiveEndpoint {
+  readonly accountId: string;
+  readonly fqdn: string;
+  readonly mode: EndpointMode;
+  readonly caCertificates: string;
+  /** Empty when the stored bundle cannot be read: then nobody is admitted. */
+  readonly authorities: readonly CaAuthority[];
+  /** Equal for two states of an endpoint exactly when they verify certificates alike: account, name and bundle, not the mode. */
+  readonly trustKey: string;
+}
+
+export interface EndpointSource {
+  byAccount(accountId: string): Promise<MtlsEndpoint | null>;
+  byFqdn(fqdn: string): Promise<MtlsEndpoint | null>;
+}
+
+interface Entry {
+  readonly endpoint: Promise<LiveEndpoint | null>;
+  /** Null while the lookup is under way. */
+  accountId: string | null;
+}
+
+/** Entries are small next to a connection; the bound only stops a flood of invented account ids. */
+const MAX_ENTRIES = 50_000;
+
+/**
+ * What is true of every endpoint now. Answers come from memory, and an entry dies in the same moment as the fact that
+ * it holds: the bus announces every change, and while the bus may miss announcements nothing is kept at all.
+ *
+ * A lookup that was under way when a change was announced may still answer the old state to whoever asked before the
+ * change; it is not kept. Callers therefore register what they decide about first (see LiveConnections.bind).
+ */
+export class TrustDirectory {
+  readonly #source: EndpointSource;
+  readonly #bus: Bus;
+  readonly #byAccount = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
+  readonly #byFqdn = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
+
+  constructor(source: EndpointSource, bus: Bus) {
+    this.#source = source;
+    this.#bus = bus;
+    bus.subscribe('trust-changed', ({ accountId }) => {
+      this.#byAccount.delete(accountId);
+      for (const [fqdn, entry] of this.#byFqdn.entries()) {
+        if (entry.accountId === accountId || entry.accountId === null) this.#byFqdn.delete(fqdn);
+      }
+    });
+    bus.subscribe('resync', () => {
+      this.#byAccount.clear();
+      this.#byFqdn.clear();
+    });
+  }
+
+  /** The account's endpoint, or null when it has none. Rejects when the database does not answer: then refuse. */
+  byAccount(accountId: string): Promise<LiveEndpoint | null> {
+    return this.#find(this.#byAccount, accountId, () => this.#source.byAccount(accountId), true);
+  }
+
+  /** The endpoint of a canonical name, or null. Rejects when the database does not answer: then refuse. */
+  byFqdn(fqdn: string): Promise<LiveEndpoint | null> {
+    // Unknown names are not kept: scanning for names could otherwise push out the real ones.
+    return this.#find(this.#byFqdn, fqdn, () => this.#source.byFqdn(fqdn), false);
+  }
+
+  #find(
+    entries: LRUCache<string, Entry>,
+    key: string,
+    read: () => Promise<MtlsEndpoint | null>,
+    keepAbsence: boolean,
+  ): Promise<LiveEndpoint | null> {
+    if (!this.#bus.inStep) return read().then(toLive);
+    const kept = entries.get(key);
+    if (kept !== undefined) return kept.endpoint;
+    const entry: Entry = { endpoint: read().then(toLive), accountId: null };
+    entries.set(key, entry);
+    const drop = () => {
+      if (entries.peek(key) === entry) entries.delete(key);
+    };
+    entry.endpoint.then((endpoint) => {
+      entry.accountId = endpoint?.accountId ?? null;
+      if (endpoint === null && !keepAbsence) drop();
+    }, drop);
+    return entry.endpoint;
+  }
+}
+
+function toLive(stored: MtlsEndpoint | null): LiveEndpoint | null {
+  if (stored === null) return null;
+  const { accountId, fqdn, mode, caCertificates } = stored;
+  const trustKey = createHash('sha256')
+    .update(JSON.stringify([accountId, fqdn, caCertificates]))
+    .digest('hex');
+  return { accountId, fqdn, mode, caCertificates, authorities: readAuthorities(caCertificates), trustKey };
+}
+
+function readAuthorities(caCertificates: string): readonly CaAuthority[] {
+  try {
+    return readCaBundle(caCertificates, new Date()).authorities;
+  } catch (error) {
+    // A bundle that was accepted once and cannot be read now (all expired, damaged in the store) trusts nobody.
+    if (error instanceof CaBundleError) return [];
+    throw error;
+  }
+}
