@@ -1,19 +1,19 @@
-export * from './anchor.ts';
-export * from './ca-authority.ts';
-export * from './ca-bundle.ts';
+export { findAnchor } from './anchor.ts';
+export * from './browser.ts';
+export { readCaBundle } from './ca-bundle.ts';
+export { describeCertificate } from './client-certificate.ts';
 export {
-  type CaBundle,
-  CaBundleError,
-  type CaBundleProblem,
-  type CaBundleWarning,
-  type CaBundleWarningCode,
-  LARGEST_BUNDLE_BYTES,
-  MOST_BUNDLE_CERTIFICATES,
-} from './ca-bundle-rules.ts';
-export * from './certificate-facts.ts';
-export * from './client-certificate.ts';
-export * from './connection-verdict.ts';
-export * from './decision-table.ts';
-export * from './in-process-handshake.ts';
-export * from './peer-certificates.ts';
-export * from './reasons.ts';
+  createEndpointContext,
+  type HandshakeResult,
+  handshakeInProcess,
+  MTLS_SERVER_OPTIONS,
+} from './in-process-handshake.ts';
+export { keepPeerCertificates, takePeerCertificates } from './peer-certificates.ts';
+export { isPublicWebAuthority } from './public-web-authorities.ts';
+export {
+  type Verification,
+  VerificationError,
+  type VerificationProblem,
+  type VerificationRequest,
+  verifyClientCertificate,
+} from './verify-by-handshake.ts';

@@ -1,17 +1,9 @@
 import { readKeyAlgorithm, readSignatureAlgorithm } from './algorithms.ts';
 import { type AuthorityKeyIdentifier, type CertificateFacts, KEY_USAGES, type KeyUsage } from './certificate-facts.ts';
-import { type DerElement, DerError, expectTag, hex, readChildren, readElement, readOid, readTime, Tag } from './der.ts';
+import { Extension, readCertificateParts, sequenceIn } from './certificate-parts.ts';
+import { expectTag, hex, readChildren, readElement, readOid, readTime, Tag } from './der.ts';
 import { readName } from './distinguished-name.ts';
 import { readGeneralNames } from './general-name.ts';
-
-const Extension = {
-  SUBJECT_KEY_ID: '2.5.29.14',
-  KEY_USAGE: '2.5.29.15',
-  SUBJECT_ALTERNATIVE_NAME: '2.5.29.17',
-  BASIC_CONSTRAINTS: '2.5.29.19',
-  AUTHORITY_KEY_ID: '2.5.29.35',
-  EXTENDED_KEY_USAGE: '2.5.29.37',
-} as const;
 
 /** Critical extensions that OpenSSL processes; any other one makes it refuse the certificate. */
 const processedExtensions = new Set<string>([
@@ -32,33 +24,21 @@ const processedExtensions = new Set<string>([
  * @throws DerError when the bytes are not one DER certificate.
  */
 export function readCertificate(der: Uint8Array, fingerprint256: string): CertificateFacts {
-  const certificate = expectTag(readElement(der), Tag.SEQUENCE, 'the certificate');
-  if (certificate.bytes.length !== der.length) throw new DerError('bytes follow the certificate');
-  const [tbs, signatureAlgorithm, signature] = readChildren(certificate.content);
-  expectTag(signature, Tag.BIT_STRING, 'the signature');
-  const fields = readChildren(expectTag(tbs, Tag.SEQUENCE, 'the certificate body').content);
-  const version = fields[0]?.tag === 0xa0 ? readVersion(fields.shift()) : 1;
-  const [serial, , issuerName, validity, subjectName, publicKey, ...optional] = fields;
-  const [notBefore, notAfter] = readChildren(expectTag(validity, Tag.SEQUENCE, 'the validity').content);
-  if (notBefore === undefined || notAfter === undefined) throw new DerError('the validity is incomplete');
-  const subjectElement = expectTag(subjectName, Tag.SEQUENCE, 'the subject');
-  const issuerElement = expectTag(issuerName, Tag.SEQUENCE, 'the issuer');
-  const keyElement = expectTag(publicKey, Tag.SEQUENCE, 'the public key');
-  const subject = readName(subjectElement);
-  const issuer = readName(issuerElement);
-  const extensions = readExtensions(optional.find(({ tag }) => tag === 0xa3));
-
-  const serialNumber = readSerial(expectTag(serial, Tag.INTEGER, 'the serial number').content);
-  const keyUsage = readKeyUsage(extensions.values.get(Extension.KEY_USAGE));
-  const constraints = readBasicConstraints(extensions.values.get(Extension.BASIC_CONSTRAINTS));
-  const subjectKeyId = readSubjectKeyId(extensions.values.get(Extension.SUBJECT_KEY_ID));
-  const authorityKeyId = readAuthorityKeyId(extensions.values.get(Extension.AUTHORITY_KEY_ID));
-  const sameName = hex(subjectElement.bytes) === hex(issuerElement.bytes);
+  const parts = readCertificateParts(der);
+  const { version } = parts;
+  const { values, critical } = parts.extensions;
+  const subject = readName(parts.subject);
+  const issuer = readName(parts.issuer);
+  const serialNumber = readSerial(parts.serialNumber);
+  const keyUsage = readKeyUsage(values.get(Extension.KEY_USAGE));
+  const constraints = readBasicConstraints(values.get(Extension.BASIC_CONSTRAINTS));
+  const subjectKeyId = readSubjectKeyId(values.get(Extension.SUBJECT_KEY_ID));
+  const authorityKeyId = readAuthorityKeyId(values.get(Extension.AUTHORITY_KEY_ID));
   const selfSigned =
-    sameName &&
+    hex(parts.subject.bytes) === hex(parts.issuer.bytes) &&
     (authorityKeyId?.keyId == null || subjectKeyId === null || authorityKeyId.keyId === subjectKeyId) &&
     (authorityKeyId?.serialNumber == null || authorityKeyId.serialNumber === serialNumber);
-  const sans = extensions.values.get(Extension.SUBJECT_ALTERNATIVE_NAME);
+  const sans = values.get(Extension.SUBJECT_ALTERNATIVE_NAME);
 
   return {
     version,
@@ -68,20 +48,20 @@ export function readCertificate(der: Uint8Array, fingerprint256: string): Certif
     issuerAttributes: issuer.attributes,
     serialNumber,
     fingerprint256,
-    notBefore: readTime(notBefore),
-    notAfter: readTime(notAfter),
+    notBefore: readTime(parts.notBefore),
+    notAfter: readTime(parts.notAfter),
     isCa: actsAsIssuer(version, selfSigned, constraints, keyUsage),
     pathLength: constraints?.pathLength ?? null,
     keyUsage,
-    purposes: readPurposes(extensions.values.get(Extension.EXTENDED_KEY_USAGE)),
+    purposes: readPurposes(values.get(Extension.EXTENDED_KEY_USAGE)),
     sans: sans === undefined ? [] : readGeneralNames(sequenceIn(sans, 'the subject alternative name')),
     selfSigned,
-    keyAlgorithm: readKeyAlgorithm(keyElement),
-    signatureAlgorithm: readSignatureAlgorithm(expectTag(signatureAlgorithm, Tag.SEQUENCE, 'the signature algorithm')),
+    keyAlgorithm: readKeyAlgorithm(parts.publicKey),
+    signatureAlgorithm: readSignatureAlgorithm(parts.signatureAlgorithm),
     subjectKeyId,
     authorityKeyId,
-    publicKey: hex(keyElement.bytes),
-    unknownCriticalExtensions: extensions.critical.filter((oid) => !processedExtensions.has(oid)),
+    publicKey: hex(parts.publicKey.bytes),
+    unknownCriticalExtensions: critical.filter((oid) => !processedExtensions.has(oid)),
     malformed: null,
   };
 }
@@ -98,35 +78,9 @@ function actsAsIssuer(
   return (version === 1 && selfSigned) || keyUsage !== null;
 }
 
-function readVersion(element: DerElement | undefined): number {
-  const [version] = readChildren(expectTag(element, 0xa0, 'the version').content);
-  return (expectTag(version, Tag.INTEGER, 'the version').content[0] ?? 0) + 1;
-}
-
 function readSerial(content: Uint8Array): string {
   const serial = hex(content).replace(/^(?:00)+/, '');
   return serial === '' ? '0' : serial.toUpperCase();
-}
-
-function readExtensions(element: DerElement | undefined): {
-  readonly values: ReadonlyMap<string, Uint8Array>;
-  readonly critical: readonly string[];
-} {
-  const values = new Map<string, Uint8Array>();
-  const critical: string[] = [];
-  if (element === undefined) return { values, critical };
-  for (const extension of readChildren(sequenceIn(element.content, 'the extensions'))) {
-    const [id, ...rest] = readChildren(expectTag(extension, Tag.SEQUENCE, 'an extension').content);
-    const oid = readOid(expectTag(id, Tag.OID, 'the id of an extension').content);
-    if (values.has(oid)) throw new DerError(`the extension ${oid} occurs twice`);
-    if (rest.length > 1 && rest[0]?.tag === Tag.BOOLEAN && rest[0].content[0] !== 0) critical.push(oid);
-    values.set(oid, expectTag(rest.at(-1), Tag.OCTET_STRING, `the value of the extension ${oid}`).content);
-  }
-  return { values, critical };
-}
-
-function sequenceIn(content: Uint8Array, what: string): Uint8Array {
-  return expectTag(readElement(content), Tag.SEQUENCE, what).content;
 }
 
 function readBasicConstraints(value: Uint8Array | undefined): { isCa: boolean; pathLength: number | null } | null {

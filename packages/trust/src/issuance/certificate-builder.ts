@@ -74,11 +74,6 @@ export function authorityKeyIdentifier(id: Uint8Array): Der {
   return extension('2.5.29.35', false, sequence(contextPrimitive(0, id)));
 }
 
-/** RFC 5280 4.2.1.2, method 1: SHA-1 over the key's bits. An identifier, not a protection. */
-export async function keyIdentifier(publicKeyBits: Uint8Array): Promise<Der> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-1', Uint8Array.from(publicKeyBits)));
-}
-
 /** @throws TypeError for a type that is not dns, email, uri or ip, or for text that the type can't carry. */
 export function subjectAlternativeName(names: readonly SubjectAlternativeName[]): Der {
   const entries = names.map(({ type, value }) => {

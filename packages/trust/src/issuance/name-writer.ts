@@ -1,4 +1,5 @@
 import { type Der, oid, printableString, sequence, setOf, utf8String } from './der-writer.ts';
+import { IssuanceError } from './issuance-error.ts';
 
 /** A subject to write: attributes in the order in which they are encoded, usually from the general to the special. */
 export interface SubjectInput {
@@ -20,17 +21,26 @@ const fields = [
   ['commonName', '2.5.4.3', 64],
 ] as const;
 
-/** @throws TypeError that names the attribute which is empty, too long or, for a country, not two letters. */
+/** @throws IssuanceError INVALID_NAME, with the attribute that is empty, too long, unprintable or no country code. */
 export function writeName(subject: SubjectInput): Der {
   const rdns: Der[] = [];
   for (const [field, type, longest] of fields) {
     const value = subject[field];
     if (value === undefined) continue;
-    if (value.trim() === '') throw new TypeError(`the subject's ${field} is empty`);
-    if ([...value].length > longest)
-      throw new TypeError(`the subject's ${field} has more than ${longest} characters: "${value}"`);
-    if (field === 'country' && !/^[A-Za-z]{2}$/.test(value))
-      throw new TypeError(`the country "${value}" is not two letters`);
+    const flaw =
+      value.trim() === ''
+        ? 'is empty'
+        : [...value].length > longest
+          ? `has more than ${longest} characters`
+          : /[\p{C}\p{Zl}\p{Zp}]/u.test(value)
+            ? 'holds control characters'
+            : field === 'country' && !/^[A-Za-z]{2}$/.test(value)
+              ? 'is not a country code of two letters'
+              : null;
+    if (flaw !== null) {
+      const shown = JSON.stringify(value.slice(0, 140));
+      throw new IssuanceError('INVALID_NAME', `The subject's ${field} ${shown} ${flaw}. Give another one.`);
+    }
     rdns.push(setOf(sequence(oid(type), field === 'country' ? printableString(value) : utf8String(value))));
   }
   return sequence(...rdns);
