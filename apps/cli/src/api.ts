@@ -37,6 +37,9 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** A list of tasks carries their output, up to 2 MiB each; beyond this something other than the API is talking. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+
 /** Prepares the client; nothing is sent yet. Throws CliError when the CA file or a proxy setting cannot be used. */
 export async function openApi(
   connection: Pick<Connection, 'url' | 'key' | 'caFile'>,
@@ -80,6 +83,7 @@ async function createClient(
       extraCaFiles: caFile === undefined ? [] : [caFile],
       proxy,
       userAgent: 'sallyport-cli',
+      maxResponseBytes: MAX_RESPONSE_BYTES,
       authentication: async () => ({ 'x-api-key': key }),
     });
   } catch (error) {

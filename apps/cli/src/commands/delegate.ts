@@ -49,7 +49,7 @@ export function delegateCommand(tools: Tools): Command {
     );
 
   example(delegate.command('delete'), 'sallyport delegate delete edge-1')
-    .description('forget a delegate; one that still runs is told to stop')
+    .description('forget a delegate; one that still runs with a valid token registers again')
     .argument('<delegate>', 'its name, as "delegate list" shows it')
     .action((identifier: string, _options: object, command: Command) =>
       withApi(tools, command, async ({ api, output, account }) => {

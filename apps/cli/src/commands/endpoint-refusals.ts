@@ -11,12 +11,11 @@ const REFUSALS = '/ng/api/agent/mtls/refusals';
 export function refusalsCommand(tools: Tools): Command {
   return example(new Command('refusals'), 'sallyport endpoint refusals --limit 20')
     .description('who was refused, why, and what to do about it; newest first')
-    .addOption(integerOption('--limit <number>', 'show at most so many', 1, 10_000))
+    .addOption(integerOption('--limit <number>', 'at most so many (100 when not given)', 1, 500))
     .action(({ limit }: { limit?: number }, command: Command) =>
       withApi(tools, command, async ({ api, output, account }) => {
-        const query = { accountIdentifier: account() };
-        const all = await api.list<Refusal>('GET', REFUSALS, { query });
-        const refusals = all.slice(0, limit);
+        const query = { accountIdentifier: account(), limit };
+        const refusals = await api.list<Refusal>('GET', REFUSALS, { query });
         output.result(refusals, () =>
           refusals.length === 0 ? 'No connection was refused.\n' : output.table(COLUMNS, refusals) + remedies(refusals),
         );

@@ -29,7 +29,7 @@ export function taskCommand(tools: Tools): Command {
         .choices(Object.keys(STATUSES))
         .argParser(oneOf<TaskStatus>(STATUSES)),
     )
-    .addOption(integerOption('--limit <number>', 'at most so many', 1, 1000))
+    .addOption(integerOption('--limit <number>', 'at most so many (50 when not given)', 1, 500))
     .option('--before <task>', 'only tasks older than this one: the next page')
     .action(({ status, limit, before }: { status?: TaskStatus; limit?: number; before?: string }, command: Command) =>
       withApi(tools, command, async ({ api, output, account }) => {
