@@ -82,6 +82,7 @@ export class ConnectionSet {
   /** One exchange, redirects not followed, the whole answer read. Throws TransportError, or the signal's own reason. */
   async exchange(request: RawRequest): Promise<RawAnswer> {
     try {
+      request.signal.throwIfAborted();
       return await untilAborted(this.#exchange(request), request.signal);
     } catch (error) {
       if (request.signal.aborted && !isTimeout(request.signal.reason)) throw request.signal.reason;
