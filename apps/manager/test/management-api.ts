@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import type { ApiKey, ErrorBody } from '@sallyport/protocol';
+import { EncryptJWT } from 'jose';
 import { ApiKeyService } from '../src/access/api-key-service.ts';
 import { apiKeyRoutes } from '../src/access/routes.ts';
 import { AccountService } from '../src/accounts/account-service.ts';
@@ -49,13 +50,15 @@ export interface ManagementApi {
   readonly keys: { operator: string };
   /** Everything that was logged so far, at the level trace. */
   log(): string;
-  call(
+  call<T>(
     key: string | null,
     method: string,
     url: string,
     body?: unknown,
     headers?: Record<string, string>,
-  ): Promise<Answer>;
+  ): Promise<Answer<T>>;
+  /** Headers of a delegate that has the default token of the account. */
+  agentHeaders(accountId: string): Promise<Record<string, string>>;
   /** Creates an account and returns an admin key and a viewer key of it. */
   account(id: string, options?: { mtlsEnabled?: boolean }): Promise<{ admin: string; viewer: string }>;
 }
@@ -127,6 +130,25 @@ export async function managementApi(t: TestContext, options: ManagementApiOption
     };
     return { admin: await key('ACCOUNT_ADMIN'), viewer: await key('ACCOUNT_VIEWER') };
   };
+  const agentHeaders: ManagementApi['agentHeaders'] = async (accountId) => {
+    const [token] = await tokens.findForAuthentication(accountId);
+    if (token === undefined) throw new Error(`account ${accountId} has no token`);
+    const jwt = new EncryptJWT({ sub: accountId }).setProtectedHeader({ alg: 'dir', enc: 'A128GCM' });
+    return { authorization: `Delegate ${await jwt.setExpirationTime(START / 1000 + 600).encrypt(token.key)}` };
+  };
   const log = () => lines.join('');
-  return { app, database: opened, bus, apiKeys, tokens, accounts, clock, keys: { operator }, log, call, account };
+  return {
+    app,
+    database: opened,
+    bus,
+    apiKeys,
+    tokens,
+    accounts,
+    clock,
+    keys: { operator },
+    log,
+    call,
+    agentHeaders,
+    account,
+  };
 }

@@ -49,7 +49,7 @@ function reserve(reason: string, names: readonly string[]): Record<string, strin
   return Object.fromEntries(names.map((name) => [name, reason]));
 }
 
-const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const LABEL = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /**
  * The fully qualified, canonical name for a prefix: one DNS label in front of the agent domain, all lower case. Throws
@@ -65,21 +65,21 @@ export function fqdnForPrefix(prefix: string | null | undefined, agentDomain: st
       remedy: `Send one DNS label: it becomes <prefix>.${agentDomain}.`,
     });
   }
-  const label = prefix.toLowerCase();
-  const fqdn = `${label}.${agentDomain}`;
-  // "??--" is reserved for encodings (RFC 5891 4.2.3.1): xn-- names can be made to look like another customer's.
-  if (!LABEL.test(label) || label.slice(2, 4) === '--') {
+  // Looked at before lower-casing, which turns the Kelvin sign into a plain k. "??--" is reserved for encodings
+  // (RFC 5891 4.2.3.1): xn-- names can be made to look like another customer's.
+  if (!LABEL.test(prefix) || prefix.slice(2, 4) === '--') {
     throw new SallyportError(
       'INVALID_REQUEST',
       `Provided domain prefix '${shown}' is invalid (full fqdn: '${shown}.${agentDomain}').`,
       { remedy: 'Use 1 to 63 letters, digits and hyphens, with a letter or digit at both ends.' },
     );
   }
+  const label = prefix.toLowerCase();
   const reason = Object.hasOwn(RESERVED, label) ? RESERVED[label] : undefined;
   if (reason !== undefined) {
     throw new SallyportError('INVALID_REQUEST', `Provided domain prefix '${shown}' is reserved: ${reason}.`, {
       remedy: 'Choose another prefix.',
     });
   }
-  return fqdn;
+  return `${label}.${agentDomain}`;
 }

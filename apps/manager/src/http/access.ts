@@ -38,18 +38,19 @@ export interface AccessDependencies {
 }
 
 /**
- * Puts the guard that a route declares in front of everything else of it. Throws for a route that declares none: a
+ * Puts the guard that a route declares in front of everything else of it, and returns the declaration. Throws for a route that declares none: a
  * forgotten declaration has to fail at the start, not to open the route to everybody.
  */
-export function guardRoute(route: RouteOptions, dependencies: AccessDependencies): void {
+export function guardRoute(route: RouteOptions, dependencies: AccessDependencies): Access {
   const access = route.config?.access;
   const name = `${String(route.method)} ${route.url}`;
   if (access === undefined) throw new Error(`${name} declares no access: give it config.access (see http/access.ts).`);
-  if (access === 'public') return;
+  if (access === 'public') return access;
   const guard = access === 'agent' ? dependencies.authenticateAgent : keyGuard(route, access, dependencies);
   if (guard === undefined) throw new Error(`${name} is for agents, but no agent authentication was given to the app.`);
   const own = route.onRequest === undefined ? [] : [route.onRequest].flat();
   route.onRequest = [guard, ...own] as onRequestAsyncHookHandler[];
+  return access;
 }
 
 type KeyAccess = Exclude<Access, 'public' | 'agent'>;

@@ -13,7 +13,7 @@ import {
   type RawServerDefault,
 } from 'fastify';
 import { Type } from 'typebox';
-import { type AccessDependencies, guardRoute } from './access.ts';
+import { type Access, type AccessDependencies, guardRoute } from './access.ts';
 import { answerError, answerNotFound } from './error-answers.ts';
 import { documentRoute, OPENAPI } from './openapi.ts';
 import { validatorCompiler } from './validation.ts';
@@ -25,6 +25,19 @@ export type App = FastifyInstance<
   FastifyBaseLogger,
   TypeBoxTypeProvider
 >;
+
+export interface DeclaredRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly access: Access;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route of the app, for tests that have to see all of them. */
+    declaredRoutes: DeclaredRoute[];
+  }
+}
 
 /** Declares routes on the app. Every route has `config.access`, `schema.summary` and a success in `schema.response`. */
 export type Registration = (app: App) => void;
@@ -68,9 +81,11 @@ export async function buildApp(options: AppOptions, ...register: readonly Regist
   app.decorateRequest('account', null);
   if (options.beforeAuthentication !== undefined) app.addHook('onRequest', options.beforeAuthentication);
   logRequests(app);
+  app.decorate('declaredRoutes', []);
   app.addHook('onRoute', (route) => {
-    guardRoute(route, options);
-    documentRoute(route, route.config?.access ?? 'operator');
+    const access = guardRoute(route, options);
+    documentRoute(route, access);
+    for (const method of [route.method].flat()) app.declaredRoutes.push({ method, url: route.url, access });
   });
 
   await app.register(swagger, OPENAPI);

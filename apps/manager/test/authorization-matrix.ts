@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { App } from '../src/http/app.ts';
+
+/** Every kind of caller. All but `operator` belong to an account: `other…` to another one than the request is about. */
+export const CALLERS = [
+  'anonymous',
+  'delegate',
+  'otherDelegate',
+  'viewer',
+  'otherViewer',
+  'admin',
+  'otherAdmin',
+  'operator',
+] as const;
+export type Caller = (typeof CALLERS)[number];
+
+/** `METHOD path` -> who gets past the guard. Everybody else is answered 401 or 403. */
+export type AuthorizationMatrix = Readonly<Record<string, readonly Caller[]>>;
+
+export const PUBLIC = CALLERS;
+export const AGENTS: readonly Caller[] = ['delegate'];
+export const ANY_KEY: readonly Caller[] = ['viewer', 'otherViewer', 'admin', 'otherAdmin', 'operator'];
+export const VIEWERS: readonly Caller[] = ['viewer', 'admin', 'operator'];
+export const ADMINS: readonly Caller[] = ['admin', 'operator'];
+export const OPERATORS: readonly Caller[] = ['operator'];
+
+export interface MatrixSubject {
+  readonly app: App;
+  /** The account that every request is about. */
+  readonly account: string;
+  readonly headers: Readonly<Record<Caller, Record<string, string>>>;
+}
+
+/**
+ * Calls every route of the app as every kind of caller, and compares who got past its guard with the matrix. A route
+ * without a row fails, and a row without a route. `build` makes a fresh app: calls that get through may change things.
+ */
+export async function checkAuthorization(
+  t: TestContext,
+  matrix: AuthorizationMatrix,
+  build: () => Promise<MatrixSubject>,
+): Promise<void> {
+  let subject = await build();
+  const routes = subject.app.declaredRoutes.map(({ method, url }) => ({ method, url, name: `${method} ${url}` }));
+  await t.test('every route has a row, and every row a route', () => {
+    assert.deepEqual(routes.map(({ name }) => name).sort(), Object.keys(matrix).sort());
+  });
+  for (const { method, url, name } of routes) {
+    const allowed = matrix[name] ?? [];
+    await t.test(`${name} is for ${allowed.length === CALLERS.length ? 'everybody' : allowed.join(', ')}`, async () => {
+      const passed: Caller[] = [];
+      for (const caller of CALLERS) {
+        const status = await call(subject, method, url, caller);
+        if (status === 401 || status === 403) continue;
+        passed.push(caller);
+        if (method !== 'GET') subject = await build();
+      }
+      assert.deepEqual(passed.sort(), [...allowed].sort());
+    });
+  }
+}
+
+async function call({ app, account, headers }: MatrixSubject, method: string, url: string, caller: Caller) {
+  const path = url.replace(/:(\w+)/g, (_, name: string) => (name === 'accountIdentifier' ? account : 'x'));
+  const query = new URLSearchParams({ accountIdentifier: account, accountId: account, waitSeconds: '0' });
+  const response = await app.inject({
+    method: method as 'GET',
+    url: `${path}?${query}`,
+    headers: headers[caller],
+    ...(!['GET', 'DELETE'].includes(method) && { payload: {} }),
+  });
+  assert.ok(response.statusCode < 500, `${method} ${path} as ${caller}: ${response.body}`);
+  return response.statusCode;
+}
