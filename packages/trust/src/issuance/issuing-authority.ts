@@ -16,6 +16,8 @@ export interface IssuingAuthority {
   readonly passphrase?: string;
 }
 
+const CLOCK_SKEW = 5 * 60_000;
+
 /** A CA that can sign: its certificate is a CA, in date at the moment asked, and the key is its own. */
 export interface OpenedAuthority {
   readonly facts: CertificateFacts;
@@ -31,7 +33,8 @@ export async function openAuthority(authority: IssuingAuthority, now: Date): Pro
   if (!facts.isCa) {
     throw new IssuanceError('NOT_A_CA', `${quoteSubject(facts)} is not a CA certificate and can't issue. Give ca.crt.`);
   }
-  if (now < facts.notBefore || now >= facts.notAfter) {
+  // A CA that was just made by a clock a little ahead is no mistake.
+  if (now.getTime() + CLOCK_SKEW < facts.notBefore.getTime() || now >= facts.notAfter) {
     throw new IssuanceError(
       'AUTHORITY_OUT_OF_DATE',
       `The CA ${quoteSubject(facts)} is valid from ${wordDate(facts.notBefore)} to ${wordDate(facts.notAfter)} only. Use a CA that is in date.`,
