@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { accountCommand } from './commands/account.ts';
 import { completionCommand } from './commands/completion.ts';
 import { delegateCommand } from './commands/delegate.ts';
+import { demoCommand } from './commands/demo.ts';
 import { endpointCommand } from './commands/endpoint.ts';
 import { keyCommand } from './commands/key.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
@@ -39,6 +40,7 @@ export function buildProgram(tools: Tools): Command {
     tokenCommand,
     delegateCommand,
     taskCommand,
+    demoCommand,
     completionCommand,
   ]) {
     program.addCommand(noun(tools));
