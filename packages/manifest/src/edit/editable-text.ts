@@ -31,9 +31,13 @@ export class EditableText {
     return this.#text;
   }
 
-  /** Applies edits that belong together; they must not overlap. Insertions at one place keep the order they are given in. */
+  /**
+   * Applies edits that belong together; they must not overlap. Insertions at one place keep the order they are given in,
+   * and one that falls into a removed stretch goes to the end of the line before it.
+   */
   apply(edits: readonly TextEdit[]): void {
-    const ordered = [...edits].sort((a, b) => a.start - b.start);
+    const removed = edits.filter((edit) => edit.text === '' && edit.end > edit.start);
+    const ordered = edits.map((edit) => this.#outOf(removed, edit)).sort((a, b) => a.start - b.start || a.end - b.end);
     let result = '';
     let at = 0;
     for (const edit of ordered) {
@@ -43,6 +47,14 @@ export class EditableText {
     }
     this.#text = result + this.#text.slice(at);
     this.#batches.push(ordered);
+  }
+
+  #outOf(removed: readonly TextEdit[], edit: TextEdit): TextEdit {
+    const around = removed.find((hole) => edit.start === edit.end && hole.start < edit.start && edit.start < hole.end);
+    if (!around) return edit;
+    const before = this.#text.slice(0, around.start);
+    const start = before.replace(/\r?\n$/, '').length;
+    return { start, end: start, text: edit.text };
   }
 
   /** Where the character at `offset` of the present text stood in the original; inserted text counts as its insertion point. */

@@ -15,8 +15,10 @@ export function nestedPart(cursor: YamlCursor): YamlPart | undefined {
 }
 
 interface Line {
-  /** Where the line's content starts in the outer part, behind the block's indentation. */
-  readonly outer: number;
+  /** Where the line starts in the outer part. */
+  readonly start: number;
+  /** Where its content starts there, behind the block's indentation. */
+  readonly content: number;
   /** Where it starts in the inner text. */
   readonly inner: number;
 }
@@ -31,30 +33,30 @@ function literalPart(cursor: YamlCursor): YamlPart {
 
   const lines: Line[] = [];
   let text = '';
-  for (let at = bodyStart; at < end; at = nextLine(outer.text, at)) {
+  let at = bodyStart;
+  for (; at < end; at = nextLine(outer.text, at)) {
     const stop = Math.min(lineEnd(outer.text, at), end);
     const content = Math.min(at + indent, stop);
-    lines.push({ outer: content, inner: text.length });
+    lines.push({ start: at, content, inner: text.length });
     text += `${outer.text.slice(content, stop)}\n`;
   }
+  lines.push({ start: at, content: at, inner: text.length });
+
   const outside = (offset: number): number => {
     const line = lines.findLast((each) => each.inner <= offset);
-    return line ? line.outer + offset - line.inner : bodyStart;
+    return line ? line.content + offset - line.inner : bodyStart;
   };
   const place = (edits: readonly TextEdit[]): TextEdit[] =>
     outer.place(
       edits.map((inner) => {
-        const moved = takesLastLine(inner, text) ? { ...inner, start: inner.start - 1, end: inner.end - 1 } : inner;
-        const replacement = moved.text.replaceAll(/\r?\n(?=[^\r\n])/g, outer.eol + ' '.repeat(indent));
-        return { start: outside(moved.start), end: outside(moved.end), text: replacement };
+        const first = lines.find((line) => line.inner === inner.start);
+        const behind = lines.find((line) => line.inner === inner.end);
+        if (inner.text === '' && first && behind) return { start: first.start, end: behind.start, text: '' };
+        const replacement = inner.text.replaceAll(/\r?\n(?=[^\r\n])/g, outer.eol + ' '.repeat(indent));
+        return { start: outside(inner.start), end: outside(inner.end), text: replacement };
       }),
     );
   return { text, eol: '\n', ...parseYaml(text), place, offsetInFile: (offset) => outer.offsetInFile(outside(offset)) };
-}
-
-/** Removing the last line removes the line end before it: the one behind it belongs to the outer document. */
-function takesLastLine(edit: TextEdit, text: string): boolean {
-  return edit.end === text.length && edit.text === '' && edit.start > 0 && text[edit.start - 1] === '\n';
 }
 
 function blockIndent(body: string, header: string, cursor: YamlCursor): number {

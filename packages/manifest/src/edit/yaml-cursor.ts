@@ -126,7 +126,7 @@ export class YamlCursor {
   }
 
   #child(pair: Pair, key: string, reached: Reached): YamlCursor {
-    return new YamlCursor(this.part, valueOf(pair), this, { kind: 'pair', pair, key }, reached);
+    return new YamlCursor(this.part, pairValue(pair), this, { kind: 'pair', pair, key }, reached);
   }
 
   #merged(key: string): YamlCursor | undefined {
@@ -158,7 +158,7 @@ export class YamlCursor {
 }
 
 /** The value of a pair; for a key without any (`? key`, `{ key }`) a null that stands right after the key. */
-function valueOf(pair: Pair): Node {
+function pairValue(pair: Pair): Node {
   if (pair.value) return pair.value as Node;
   const nothing = new Scalar(null);
   const end = isScalar(pair.key) ? (pair.key.range?.[1] ?? 0) : 0;

@@ -1,0 +1,112 @@
+import { certificateFile, keyFile } from '../delegate-variables.ts';
+import { hasPemBlock } from '../pem.ts';
+import { certificateVolume, projectedKeys } from './certificate-volume.ts';
+import { type KubernetesObject, podSpecOf, sameNamespace } from './objects.ts';
+import { holdsToken, type SecretEntry, secretText } from './secret-data.ts';
+import type { DelegateWorkload, Workload } from './workloads.ts';
+
+/** Which Secret holds the delegate's certificate, or is to hold it. */
+export interface SecretPlan {
+  /** What every certificate volume must name; undefined when nothing tells. */
+  readonly name: string | undefined;
+  /** The Secret of this file that holds the certificate; it may still bear a wrong name. */
+  readonly object: KubernetesObject | undefined;
+  /** Secrets with a token and a certificate in one. */
+  readonly mixed: readonly KubernetesObject[];
+  /** Names that belong to token Secrets. */
+  readonly tokenNames: ReadonlySet<string>;
+  /** The Secret's keys for certificate and private key. */
+  readonly certificateKey: string;
+  readonly privateKey: string;
+}
+
+export interface SecretWishes {
+  readonly secretName: string | undefined;
+  readonly willCreate: boolean;
+}
+
+export function planSecret(
+  delegate: DelegateWorkload,
+  jobs: readonly Workload[],
+  objects: readonly KubernetesObject[],
+  wishes: SecretWishes,
+): SecretPlan {
+  const volume = certificateVolume(delegate, wishes.secretName);
+  const { certificate = certificateFile, key = keyFile } = projectedKeys(volume);
+  const mounted = volume?.at('secret', 'secretName')?.text;
+  const tokenNames = tokenSecretNames([delegate, ...jobs], objects);
+  const near = objects.filter((object) => object.kind === 'Secret' && sameNamespace(object, delegate.object));
+  const holders = near.filter((secret) => holdsCertificate(secret, certificate, key));
+  const pure = holders.filter((secret) => !holdsToken(secret) && !belongsToAnother(secret, delegate, objects));
+  const mixed = holders.filter(holdsToken);
+  const standard = standardSecretName(delegate);
+
+  const object =
+    pure.find((secret) => secret.name === (wishes.secretName ?? mounted) && !tokenNames.has(secret.name)) ??
+    pure.find((secret) => secret.name === standard) ??
+    pure.find((secret) => !tokenNames.has(secret.name)) ??
+    pure[0];
+  const plan = { object, mixed, tokenNames, certificateKey: certificate, privateKey: key };
+  if (wishes.secretName !== undefined) return { ...plan, name: wishes.secretName };
+  if (object) return { ...plan, name: tokenNames.has(object.name) || object.name === '' ? standard : object.name };
+  if (mixed.length > 0 || wishes.willCreate) return { ...plan, name: standard };
+  return { ...plan, name: mounted !== undefined && !tokenNames.has(mounted) ? mounted : undefined };
+}
+
+/** A name of its own, derived from the delegate's. */
+export function standardSecretName(delegate: DelegateWorkload): string {
+  return `${delegate.object.name || 'delegate'}-client-certificate`;
+}
+
+export function certificateEntry(secret: KubernetesObject, key: string): SecretEntry | undefined {
+  return secretText(secret).get(key);
+}
+
+/** What is wrong with a Secret's entry that should hold PEM; undefined when nothing is. */
+export function entryFault(
+  entry: SecretEntry | undefined,
+  labelEnd: 'CERTIFICATE' | 'PRIVATE KEY',
+): 'missing' | 'placeholder' | 'plain' | undefined {
+  if (!entry) return 'missing';
+  if (entry.value !== undefined && hasPemBlock(entry.value, labelEnd)) return undefined;
+  return entry.field === 'data' && hasPemBlock(entry.cursor.text ?? '', labelEnd) ? 'plain' : 'placeholder';
+}
+
+function holdsCertificate(secret: KubernetesObject, certificate: string, key: string): boolean {
+  const entries = secretText(secret);
+  return entries.has(certificate) || entries.has(key) || entries.has(certificateFile) || entries.has(keyFile);
+}
+
+/** The names under which the delegate and its upgrader look for their tokens, and those of Secrets that hold one. */
+function tokenSecretNames(workloads: readonly Workload[], objects: readonly KubernetesObject[]): Set<string> {
+  const names = new Set(
+    objects.filter((object) => object.kind === 'Secret' && holdsToken(object)).map((secret) => secret.name),
+  );
+  for (const { container } of workloads) {
+    for (const source of container.get('envFrom')?.items() ?? []) {
+      const name = source.at('secretRef', 'name')?.text;
+      if (name !== undefined) names.add(name);
+    }
+    for (const item of container.get('env')?.items() ?? []) {
+      const reference = item.at('valueFrom', 'secretKeyRef');
+      const name = reference?.get('name')?.text;
+      if (name !== undefined && /TOKEN|SECRET/.test(reference?.get('key')?.text ?? '')) names.add(name);
+    }
+  }
+  return names;
+}
+
+/** With several delegates in a file, another one's certificate is not ours. */
+function belongsToAnother(
+  secret: KubernetesObject,
+  delegate: DelegateWorkload,
+  objects: readonly KubernetesObject[],
+): boolean {
+  const mountedBy = objects.filter((object) =>
+    (podSpecOf(object)?.get('volumes')?.items() ?? []).some(
+      (volume) => volume.at('secret', 'secretName')?.text === secret.name,
+    ),
+  );
+  const workloads = mountedBy.filter((object) => object.kind !== 'CronJob');
+  return workloads.length > 0 && workloads.every((object) => object.root.node !== delegate.object.root.node);
+}

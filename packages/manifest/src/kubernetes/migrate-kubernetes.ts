@@ -1,0 +1,108 @@
+import { EditableText } from '../edit/editable-text.ts';
+import { at } from '../edit/repair.ts';
+import { settle } from '../edit/settle.ts';
+import { YamlFile } from '../edit/yaml-file.ts';
+import type { Endpoint } from '../endpoint.ts';
+import type { Problem } from '../finding.ts';
+import type { CompanionFile, MigrateOptions, Migration } from '../migration.ts';
+import { report, warningsFrom } from '../migration-report.ts';
+import { certificateVolume } from './certificate-volume.ts';
+import { refuseDuplicates } from './duplicates-left.ts';
+import { chooseDelegate, refusal, refuseUnfit, refuseUnparsable, sameDelegate } from './refusals.ts';
+import { advice } from './rules/advice.ts';
+import { kubernetesRules } from './rules.ts';
+import { type KubernetesScene, sceneOf, type Target } from './scene.ts';
+import { secretManifest } from './secret-manifest.ts';
+import { refuseSecrets } from './secret-refusals.ts';
+import { untouched } from './untouched.ts';
+
+/**
+ * Migrates one delegate of a Kubernetes file. The result parses, has nothing left that a second migration would change,
+ * and says the same as before about everything that mTLS does not concern; whatever does not come out so is refused.
+ *
+ * @throws ManifestError, with the line.
+ */
+export function migrateKubernetes(text: string, endpoint: Endpoint, options: MigrateOptions): Migration {
+  const source = new EditableText(text);
+  const file = new YamlFile(source);
+  refuseUnparsable(file);
+  const chosen = chooseDelegate(file, options.delegate);
+  const read = reader(file, chosen, {
+    endpoint,
+    credentials: options.certificate,
+    secretName: options.secretName,
+    continuousIntegration: options.continuousIntegration ?? false,
+  });
+
+  const before = read();
+  refuseUnfit(before, source);
+  refuseSecrets(before, source, options.inspector);
+  const secrets = secretNames(before);
+  const kept = untouched(before, secrets);
+
+  const applied = settle(file, read, kubernetesRules);
+  const after = read();
+  refuseDuplicates(
+    file,
+    after.upgrader.configs.map((config) => config.root),
+  );
+  if (JSON.stringify(untouched(after, secrets)) !== JSON.stringify(kept)) {
+    const message =
+      'The change would reach beyond what mTLS needs: something stands in this manifest in a way that is not understood here. Change it by hand.';
+    throw refusal(source, 'SHAPE_UNSUPPORTED', message, after.delegate.object.root);
+  }
+  const left = [...kubernetesRules, advice].flatMap((rule) => [...rule(after)]);
+  return {
+    form: 'kubernetes',
+    text: source.text,
+    ...report(applied),
+    warnings: warningsFrom([...left, ...secretElsewhere(after)], source),
+    companions: companionsOf(after),
+  };
+}
+
+function reader(file: YamlFile, chosen: ReturnType<typeof chooseDelegate>, target: Target): () => KubernetesScene {
+  const choose = sameDelegate(chosen);
+  return () => {
+    const scene = sceneOf(file, choose, target);
+    if (scene) return scene;
+    throw refusal(
+      file.source,
+      'SHAPE_UNSUPPORTED',
+      `"${chosen.object.name}" is not recognised any more after a change; change it by hand.`,
+      chosen.object.root,
+    );
+  };
+}
+
+/** Every name that the certificate's Secret has, had, or is looked for under. */
+function secretNames({ secret, delegate, upgrader }: KubernetesScene): Set<string> {
+  const mounted = [delegate, ...upgrader.jobs].map(
+    (pod) => certificateVolume(pod, secret.name)?.at('secret', 'secretName')?.text,
+  );
+  return new Set([secret.name, secret.object?.name, ...mounted].filter((name) => name !== undefined));
+}
+
+function secretElsewhere({ secret, delegate }: KubernetesScene): Problem[] {
+  if (secret.name === undefined || secret.object?.name === secret.name) return [];
+  const create = `kubectl create secret generic ${secret.name} --from-file=${secret.certificateKey}=client.crt --from-file=${secret.privateKey}=client.key`;
+  return [
+    {
+      code: 'CERTIFICATE_SECRET_MISSING',
+      at: at(delegate.object.root),
+      message: `The Secret "${secret.name}" is not in this file; pods wait until it exists.`,
+      remedy: `Create it before you apply the file, in the same namespace: ${create}`,
+    },
+  ];
+}
+
+function companionsOf({ delegate, secret, target }: KubernetesScene): CompanionFile[] {
+  if (!delegate.partial || !target.credentials || secret.object || secret.name === undefined) return [];
+  return [
+    {
+      path: `${secret.name}.yaml`,
+      text: secretManifest(secret.name, delegate.object.namespace, target.credentials),
+      why: 'A patch cannot add an object: list this file under resources of the kustomization.',
+    },
+  ];
+}

@@ -1,0 +1,154 @@
+import { mountDirectory } from '../delegate-variables.ts';
+import { type EditableText, positionIn } from '../edit/editable-text.ts';
+import type { YamlCursor } from '../edit/yaml-cursor.ts';
+import type { YamlFile } from '../edit/yaml-file.ts';
+import { imageFault } from '../image-tag.ts';
+import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
+import { certificateMounts, mountPath, volumeNamed } from './certificate-volume.ts';
+import { objectsOf } from './objects.ts';
+import type { KubernetesScene } from './scene.ts';
+import { resolveVariable } from './variables.ts';
+import { type DelegateWorkload, delegatesOf, upgraderJobsOf } from './workloads.ts';
+
+/** A refusal at a place of the file as it was handed in. */
+export function refusal(
+  source: EditableText,
+  code: ManifestErrorCode,
+  message: string,
+  place: YamlCursor,
+): ManifestError {
+  return new ManifestError(code, message, source.originalPosition(place.part.offsetInFile(place.keyOffset)));
+}
+
+/** @throws ManifestError YAML_INVALID or HELM_TEMPLATE, at the first document that cannot be parsed. */
+export function refuseUnparsable(file: YamlFile): void {
+  const { text } = file.source;
+  const template = /\{\{[^}\n]*(?:\.(?:Values|Release|Chart)\b|\binclude\b)[^}\n]*\}\}/.exec(text);
+  for (const part of file.parts) {
+    if (!part.fault) continue;
+    if (template) {
+      throw new ManifestError(
+        'HELM_TEMPLATE',
+        'This is a template of a Helm chart, not a manifest. Set mTLS.secretName and managerEndpoint in the values instead.',
+        positionIn(text, template.index),
+      );
+    }
+    const at = positionIn(text, part.offsetInFile(part.fault.offset));
+    throw new ManifestError(
+      'YAML_INVALID',
+      `The YAML cannot be parsed: ${part.fault.reason}. Mend it; text copied from a web page often loses its indentation.`,
+      at,
+    );
+  }
+}
+
+/** The delegate that is meant. @throws ManifestError NO_DELEGATE, SEVERAL_DELEGATES or DELEGATE_UNKNOWN. */
+export function chooseDelegate(file: YamlFile, wanted: string | undefined): DelegateWorkload {
+  const objects = objectsOf(file);
+  const delegates = delegatesOf(objects);
+  const first = delegates[0];
+  if (!first) {
+    const job = upgraderJobsOf(objects)[0];
+    const hint = job
+      ? ` It holds the upgrader "${job.object.name}"; put the delegate's Deployment into the same file.`
+      : ' Give the file that holds its Deployment.';
+    const at = job
+      ? file.source.originalPosition(job.object.part.offsetInFile(job.object.root.keyOffset))
+      : { line: 1, column: 1 };
+    throw new ManifestError('NO_DELEGATE', `There is no delegate in this file.${hint}`, at);
+  }
+  const matching =
+    wanted === undefined ? delegates : delegates.filter((delegate) => namesOf(delegate, file).includes(wanted));
+  const [chosen, another] = matching;
+  if (chosen && !another) return chosen;
+  const list = delegates.map((delegate) => `"${nameOf(delegate)}" (line ${lineOf(delegate, file)})`).join(', ');
+  if (!chosen)
+    throw refusal(
+      file.source,
+      'DELEGATE_UNKNOWN',
+      `There is no delegate "${wanted}" in this file; it holds ${list}.`,
+      first.object.root,
+    );
+  throw refusal(
+    file.source,
+    'SEVERAL_DELEGATES',
+    `The file holds several delegates: ${list}. Say which one is meant.`,
+    another?.object.root ?? chosen.object.root,
+  );
+}
+
+/** Finds the same delegate again after the text has changed. */
+export function sameDelegate(
+  chosen: DelegateWorkload,
+): (delegates: readonly DelegateWorkload[]) => DelegateWorkload | undefined {
+  const { kind, name, namespace } = chosen.object;
+  return (delegates) =>
+    delegates.find(({ object }) => object.kind === kind && object.name === name && object.namespace === namespace);
+}
+
+/** @throws ManifestError for what a migration must not be built on: rendered files, mutable images, foreign mounts. */
+export function refuseUnfit(scene: KubernetesScene, source: EditableText): void {
+  const { delegate } = scene;
+  const labels = ['labels', 'annotations'].flatMap(
+    (field) => delegate.object.root.at('metadata', field)?.entries() ?? [],
+  );
+  const helm = labels.find((label) => {
+    const key = label.link.kind === 'pair' ? label.link.key : '';
+    return (
+      key === 'helm.sh/chart' ||
+      key.startsWith('meta.helm.sh/') ||
+      (key === 'app.kubernetes.io/managed-by' && label.text === 'Helm')
+    );
+  });
+  if (helm || /^# Source: \S+\/templates\//m.test(delegate.object.part.text)) {
+    const message = `"${delegate.object.name}" was rendered by Helm, and the next "helm upgrade" would undo a change here. Migrate the values file (mTLS.secretName, managerEndpoint) or the helm command instead.`;
+    throw refusal(source, 'HELM_RENDERED', message, helm ?? delegate.object.root);
+  }
+  const image = delegate.container.get('image');
+  const fault = delegate.image === undefined ? undefined : imageFault(delegate.image);
+  if (fault && image) throw refusal(source, 'IMAGE_NOT_IMMUTABLE', fault, image);
+  for (const pod of [delegate, ...scene.upgrader.jobs]) refuseMounts(pod, source);
+  for (const config of scene.upgrader.configs) {
+    if (!config.fault) continue;
+    const at = source.originalPosition(config.part.offsetInFile(config.fault.offset));
+    throw new ManifestError(
+      'YAML_INVALID',
+      `The upgrader's config.yaml in the ConfigMap "${config.object.name}" cannot be parsed: ${config.fault.reason}.`,
+      at,
+    );
+  }
+}
+
+function refuseMounts(pod: { container: YamlCursor; podSpec: YamlCursor }, source: EditableText): void {
+  for (const mount of certificateMounts(pod.container)) {
+    const subPath = mount.get('subPath') ?? mount.get('subPathExpr');
+    const path = mountPath(mount);
+    if (subPath) {
+      const message = `"${path}" is mounted with subPath, and such a mount never sees a renewed certificate. Mount the whole Secret at ${mountDirectory}, or remove the mount.`;
+      throw refusal(source, 'SUBPATH_MOUNT', message, subPath);
+    }
+    const volume = volumeNamed(pod.podSpec, mount.get('name')?.text);
+    const kind = volume?.entries().find((entry) => entry.link.kind === 'pair' && entry.link.key !== 'name');
+    const isSecret = !volume || !kind || volume.get('secret') !== undefined;
+    if (path === mountDirectory && isSecret) continue;
+    const what = isSecret
+      ? `the Secret volume "${mount.get('name')?.text ?? ''}"`
+      : `a volume of the kind ${kind?.link.kind === 'pair' ? kind.link.key : ''}`;
+    const message = `"${path}" already carries ${what}. The certificate's Secret is mounted at ${mountDirectory}: move or remove that mount first.`;
+    throw refusal(source, 'MOUNT_CONFLICT', message, mount);
+  }
+}
+
+function nameOf({ object }: DelegateWorkload): string {
+  return object.namespace === undefined ? object.name : `${object.namespace}/${object.name}`;
+}
+
+function namesOf(delegate: DelegateWorkload, file: YamlFile): string[] {
+  const source = resolveVariable(delegate, 'DELEGATE_NAME', objectsOf(file));
+  const variable = source.kind === 'literal' || source.kind === 'key' ? source.value : undefined;
+  return [delegate.object.name, nameOf(delegate), ...(variable === undefined ? [] : [variable])];
+}
+
+function lineOf({ object }: DelegateWorkload, file: YamlFile): number {
+  return file.source.originalPosition(object.part.offsetInFile(object.root.keyOffset)).line;
+}

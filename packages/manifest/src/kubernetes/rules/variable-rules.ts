@@ -1,0 +1,169 @@
+import { delegateWishes, upgraderWish, type Wish, wrongValueCode } from '../../delegate-variables.ts';
+import { at, repairAt } from '../../edit/repair.ts';
+import type { YamlCursor } from '../../edit/yaml-cursor.ts';
+import { addItem, addPair, removeItem, removePair, setScalar } from '../../edit/yaml-edits.ts';
+import type { Problem } from '../../finding.ts';
+import { encodeBase64 } from '../../pem.ts';
+import type { KubernetesScene } from '../scene.ts';
+import { readByOthers, resolveVariable, sourcesOutside, variableItems } from '../variables.ts';
+import type { Workload } from '../workloads.ts';
+
+/** The variables of the delegate's container, in the order in which missing ones are added. */
+export function* variableRules(scene: KubernetesScene): Iterable<Problem> {
+  yield* renamedManager(scene);
+  const wishes = delegateWishes(scene.target);
+  for (const wish of wishes) yield* duplicateVariable(scene.delegate, wish.name);
+  for (const wish of wishes) yield* variable(scene, scene.delegate, wish);
+}
+
+export function* upgraderVariableRules(scene: KubernetesScene): Iterable<Problem> {
+  const { endpoint } = scene.target;
+  if (!endpoint) return;
+  for (const job of scene.upgrader.jobs) {
+    yield* variable(scene, job, upgraderWish(endpoint));
+  }
+}
+
+/** "Update the name from MANAGER_HOST_AND_PORT to https://...", followed to the letter, leaves a variable named like a URL. */
+function* renamedManager({ delegate, target }: KubernetesScene): Iterable<Problem> {
+  for (const item of delegate.container.get('env')?.items() ?? []) {
+    const name = item.get('name');
+    if (!name?.text || !/^https?:\/\//.test(name.text)) continue;
+    const isLog = name.text.replace(/\/+$/, '').endsWith('/log-service');
+    const proper = isLog ? 'LOG_STREAMING_SERVICE_URL' : 'MANAGER_HOST_AND_PORT';
+    const taken = variableItems(delegate.container, proper).length > 0;
+    const written = name.text;
+    const wanted = (isLog ? target.endpoint?.logServiceUrl : target.endpoint?.url) ?? written;
+    const value = item.get('value');
+    yield {
+      code: 'MANAGER_RENAMED',
+      at: at(name),
+      message: `A variable is named "${written}": the name stays ${proper}, the URL is its value.`,
+      remedy: taken ? `Remove it: ${proper} is set already.` : `Name it ${proper} and make the URL its value.`,
+      repair: repairAt(
+        [name, ...(value ? [value] : [])],
+        taken
+          ? `removed the variable named "${written}"`
+          : `gave the variable named "${written}" its name ${proper} back`,
+        () => (taken ? [removeItem(item)] : [setScalar(name, proper), ...valueEdits(item, wanted)]),
+      ),
+    };
+  }
+}
+
+function* duplicateVariable({ container }: Workload, name: string): Iterable<Problem> {
+  for (const item of variableItems(container, name).slice(0, -1)) {
+    yield {
+      code: 'DUPLICATE_VARIABLE',
+      at: at(item),
+      message: `${name} is set twice; only the last one counts.`,
+      remedy: 'Remove all but the last.',
+      repair: repairAt(item, `removed the first of two settings of ${name}`, () => [removeItem(item)]),
+    };
+  }
+}
+
+function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iterable<Problem> {
+  const { name, value: wanted, why } = wish;
+  const source = resolveVariable(workload, name, scene.objects);
+  const base = { message: why, remedy: `Set ${name} to ${wanted}.` };
+  if (source.kind === 'literal') {
+    const unquoted = typeof source.item.get('value')?.json !== 'string';
+    if (source.value === wanted && !unquoted) return;
+    const code = source.value ? wrongValueCode(wish) : wish.code;
+    const place = source.item.get('value') ?? source.item;
+    yield {
+      ...base,
+      code,
+      at: at(place),
+      repair: repairAt(place, `set ${name} to ${wanted}`, () => valueEdits(source.item, wanted)),
+    };
+  } else if (source.kind === 'key') {
+    if (source.value === wanted) return;
+    const from = `${source.object.kind} "${source.object.name}"`;
+    if (readByOthers(source.object, workload, scene.objects)) {
+      yield {
+        ...base,
+        code: wish.code,
+        at: at(source.cursor),
+        repair: override(workload, source.item, wish, `${from}, which others read too,`),
+      };
+      return;
+    }
+    yield {
+      ...base,
+      code: wish.code,
+      at: at(source.cursor),
+      repair: repairAt(source.cursor, `set ${source.key} of the ${from} to ${wanted}`, () => [
+        setScalar(
+          source.cursor,
+          source.field === 'data' && source.object.kind === 'Secret' ? encodeBase64(wanted) : wanted,
+        ),
+      ]),
+    };
+  } else if (source.kind === 'outside') {
+    yield {
+      code: 'EXTERNAL_VALUE',
+      at: at(source.item),
+      message: `${name} comes from the key "${source.key}" of the ${source.from}, which is not in this file.`,
+      remedy: `Set that key to ${wanted}.`,
+    };
+  } else if (source.kind === 'other') {
+    yield { ...base, code: wish.code, at: at(source.item), repair: override(workload, source.item, wish, 'a field') };
+  } else {
+    yield* absent(scene, workload, wish);
+  }
+}
+
+function* absent({ objects }: KubernetesScene, workload: Workload, wish: Wish): Iterable<Problem> {
+  const { name, value: wanted, why } = wish;
+  const outside =
+    wish.code === 'CERTIFICATE_PATH_MISSING' || wish.code === 'GRPC_AUTHORITY_MISSING'
+      ? []
+      : sourcesOutside(workload, 'ConfigMap', objects);
+  if (outside.length > 0) {
+    yield {
+      code: 'EXTERNAL_VALUE',
+      at: at(workload.container.get('envFrom') ?? workload.container),
+      message: `${name} may come from the ConfigMap "${outside.join('" or "')}", which is not in this file.`,
+      remedy: `Set ${name} to ${wanted} there${wish.required ? '' : ' if it is set'}.`,
+    };
+    return;
+  }
+  if (!wish.required) return;
+  const { container } = workload;
+  const list = container.get('env');
+  yield {
+    code: wish.code,
+    at: at(list ?? container),
+    message: why,
+    remedy: `Add ${name} with the value ${wanted}.`,
+    repair: repairAt(list ?? container, `added ${name} with the value ${wanted}`, () => [
+      list ? addItem(list, { name, value: wanted }) : addPair(container, 'env', [{ name, value: wanted }]),
+    ]),
+  };
+}
+
+/** A value of its own for this container, which wins over what it came from. */
+function override(
+  workload: Workload,
+  item: YamlCursor | undefined,
+  wish: Wish,
+  from: string,
+): NonNullable<Problem['repair']> {
+  const what = `set ${wish.name} to ${wish.value} in the container itself instead of taking it from ${from.replace(/,$/, '')}`;
+  if (item) return repairAt(item, what, () => valueEdits(item, wish.value));
+  const list = workload.container.get('env');
+  const added = { name: wish.name, value: wish.value };
+  return repairAt(list ?? workload.container, what, () => [
+    list ? addItem(list, added) : addPair(workload.container, 'env', [added]),
+  ]);
+}
+
+/** The edits that give an entry of `env` this literal value. */
+function valueEdits(item: YamlCursor, wanted: string) {
+  const value = item.get('value');
+  const reference = item.get('valueFrom');
+  if (value) return [setScalar(value, wanted), ...(reference ? [removePair(reference)] : [])];
+  return reference ? [addPair(item, 'value', wanted), removePair(reference)] : [addPair(item, 'value', wanted)];
+}

@@ -1,0 +1,144 @@
+import { delegateWishes, mountDirectory } from '../delegate-variables.ts';
+import type { YamlCursor } from '../edit/yaml-cursor.ts';
+import type { KubernetesObject } from './objects.ts';
+import type { KubernetesScene } from './scene.ts';
+import { resolveVariable } from './variables.ts';
+
+type Plain = null | string | number | boolean | Plain[] | { [key: string]: Plain };
+type PlainMap = { [key: string]: Plain };
+
+/**
+ * Everything of a manifest that a migration has no business with, as text to compare: the objects without the
+ * certificate's Secret, without the delegate's managed variables, mounts and volumes, without the upgrader's managed
+ * keys. Equal before and after, or the migration is wrong and its result is thrown away.
+ */
+export function untouched(scene: KubernetesScene, secretNames: ReadonlySet<string>): string[] {
+  const jobs = new Set(scene.upgrader.jobs.map((job) => job.object.root.node));
+  return scene.objects.flatMap((object) => {
+    const value = plain(object.root);
+    if (!isMap(value)) return [stable(value)];
+    if (object.kind === 'Secret' && isCertificateOnly(value, scene, object, secretNames)) return [];
+    if (object.kind === 'Secret' || object.kind === 'ConfigMap') withoutManagedKeys(value, scene, object);
+    if (object.root.node === scene.delegate.object.root.node || jobs.has(object.root.node))
+      withoutManagedParts(value, scene, secretNames);
+    return [stable(value)];
+  });
+}
+
+function isCertificateOnly(
+  value: PlainMap,
+  scene: KubernetesScene,
+  object: KubernetesObject,
+  names: ReadonlySet<string>,
+): boolean {
+  const keys = [value['data'], value['stringData']].flatMap((map) => (isMap(map) ? Object.keys(map) : []));
+  const certificate = new Set([scene.secret.certificateKey, scene.secret.privateKey, 'client.crt', 'client.key']);
+  return names.has(object.name) && keys.length > 0 && keys.every((key) => certificate.has(key));
+}
+
+function withoutManagedKeys(value: PlainMap, scene: KubernetesScene, object: KubernetesObject): void {
+  const managed = managedKeys(scene, object);
+  for (const field of ['data', 'stringData']) {
+    const map = value[field];
+    if (!isMap(map)) continue;
+    for (const key of Object.keys(map)) if (managed.has(key)) delete map[key];
+    for (const config of scene.upgrader.configs) {
+      const key = config.holder.link.kind === 'pair' ? config.holder.link.key : '';
+      if (config.object.root.node !== object.root.node || !config.root) continue;
+      const inner = plain(config.root);
+      if (!isMap(inner)) continue;
+      for (const each of [inner, inner['delegateConfig']]) {
+        if (!isMap(each)) continue;
+        for (const name of ['clientCertificateFilePath', 'clientCertificateKeyFilePath', 'managerHost'])
+          delete each[name];
+      }
+      map[key] = inner;
+    }
+    if (Object.keys(map).length === 0) delete value[field];
+  }
+}
+
+/** The keys of a ConfigMap or Secret that feed managed variables, and the certificate's. */
+function managedKeys(scene: KubernetesScene, object: KubernetesObject): Set<string> {
+  const keys = new Set(['client.crt', 'client.key']);
+  for (const workload of [scene.delegate, ...scene.upgrader.jobs]) {
+    for (const { name } of delegateWishes(scene.target)) {
+      const source = resolveVariable(workload, name, scene.objects);
+      if (source.kind === 'key' && source.object.root.node === object.root.node) keys.add(source.key);
+    }
+  }
+  return keys;
+}
+
+function withoutManagedParts(value: PlainMap, scene: KubernetesScene, secretNames: ReadonlySet<string>): void {
+  const spec = podSpec(value);
+  if (!spec) return;
+  const containers = Array.isArray(spec['containers']) ? spec['containers'].filter(isMap) : [];
+  const outer = value['spec'];
+  const owners = [spec, ...containers, ...(isMap(outer) && outer !== spec ? [outer] : [])];
+  const mounts = new Set<string>();
+  const managed = new Set(delegateWishes(scene.target).map((wish) => wish.name));
+  for (const owner of owners) {
+    list(owner, 'volumeMounts', (mount) => {
+      const ours = String(mount['mountPath'] ?? '').startsWith(mountDirectory);
+      if (ours) mounts.add(String(mount['name'] ?? ''));
+      return !ours;
+    });
+    list(owner, 'env', (item) => !managed.has(String(item['name'])) && !/^https?:\/\//.test(String(item['name'])));
+  }
+  const volumes: Plain[] = [];
+  for (const owner of owners) {
+    list(owner, 'volumes', (volume) => {
+      const secret = isMap(volume['secret']) ? volume['secret']['secretName'] : undefined;
+      const ours = mounts.has(String(volume['name'] ?? '')) || (typeof secret === 'string' && secretNames.has(secret));
+      if (!ours && !volumes.some((known) => stable(known) === stable(volume))) volumes.push(volume);
+      return false;
+    });
+  }
+  spec['volumes'] = volumes;
+}
+
+function podSpec(value: PlainMap): PlainMap | undefined {
+  for (const path of [['spec', 'jobTemplate', 'spec', 'template', 'spec'], ['spec', 'template', 'spec'], ['spec']]) {
+    let at: Plain | undefined = value;
+    for (const key of path) at = isMap(at) ? at[key] : undefined;
+    if (isMap(at)) return at;
+  }
+  return undefined;
+}
+
+/** Keeps the items of a list for which `keep` holds, once each; an empty list counts as none. */
+function list(owner: PlainMap, key: string, keep: (item: PlainMap) => boolean): void {
+  const items = owner[key];
+  if (items === null) delete owner[key];
+  if (!Array.isArray(items)) return;
+  const kept = new Map(items.filter((item) => !isMap(item) || keep(item)).map((item) => [stable(item), item]));
+  if (kept.size > 0) owner[key] = [...kept.values()];
+  else delete owner[key];
+}
+
+/** A place as plain data. Where a key stands twice with lists, both count: the migration joins them. */
+function plain(cursor: YamlCursor): Plain {
+  if (cursor.seq) return cursor.items().map(plain);
+  if (!cursor.map) return cursor.json as Plain;
+  const result: PlainMap = {};
+  for (const key of cursor.keys()) {
+    const values = cursor.pairs(key).map(plain);
+    const value = cursor.get(key);
+    if (values.length > 1 && values.every((each) => Array.isArray(each) || each === null)) {
+      result[key] = values.flatMap((each) => (Array.isArray(each) ? each : []));
+    } else if (value) result[key] = plain(value);
+  }
+  return result;
+}
+
+function isMap(value: Plain | undefined): value is PlainMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function stable(value: Plain): string {
+  if (Array.isArray(value)) return `[${value.map(stable).join(',')}]`;
+  if (!isMap(value)) return JSON.stringify(value);
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${stable(value[key] ?? null)}`).join(',')}}`;
+}

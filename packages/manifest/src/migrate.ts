@@ -1,0 +1,48 @@
+import { refuseCertificate } from './credentials.ts';
+import { parseEndpoint } from './endpoint.ts';
+import { detectForm } from './form.ts';
+import { migrateKubernetes } from './kubernetes/migrate-kubernetes.ts';
+import { ManifestError } from './manifest-error.ts';
+import type { MigrateOptions, Migration } from './migration.ts';
+
+/**
+ * Moves a delegate's manifest to an mTLS endpoint. Nothing but what mTLS needs changes: comments, quotes, order and
+ * line ends stay, and migrating the result again changes nothing. Half-finished migrations are repaired.
+ *
+ * @throws ManifestError with code, line and reason; the input is then best left as it is.
+ */
+export function migrate(text: string, options: MigrateOptions): Migration {
+  const endpoint = parseEndpoint(options.endpoint);
+  refuseOptions(options);
+  const form = options.form ?? detectForm(text);
+  if (form === 'kubernetes') return migrateKubernetes(text, endpoint, options);
+  throw new ManifestError('FORM_UNKNOWN', form);
+}
+
+function refuseOptions(options: MigrateOptions): void {
+  const scope =
+    options.project !== undefined
+      ? `project "${options.project}"`
+      : options.organization !== undefined
+        ? `organization "${options.organization}"`
+        : undefined;
+  if (scope !== undefined) {
+    throw new ManifestError(
+      'PROJECT_CERTIFICATE',
+      `Client certificates belong to the account, not to the ${scope}: leave the scope out. The delegate itself may belong to a project.`,
+    );
+  }
+  if (options.certificate && options.secretName !== undefined) {
+    throw new ManifestError(
+      'OPTION_INVALID',
+      `Give either certificate and key or the Secret "${options.secretName}", not both.`,
+    );
+  }
+  if (options.secretName !== undefined && !/^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(options.secretName)) {
+    throw new ManifestError(
+      'OPTION_INVALID',
+      `"${options.secretName}" is no name for a Secret: lower-case letters, digits, "-" and "." only.`,
+    );
+  }
+  if (options.certificate) refuseCertificate(options.certificate, options.inspector);
+}
