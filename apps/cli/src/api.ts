@@ -5,7 +5,6 @@ import {
   readProxySettings,
   TransportError,
 } from '@sallyport/client';
-import type { Connection } from './connection.ts';
 import { apiError, CliError, usageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -37,12 +36,19 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** The part of a connection that the client needs. */
+export interface ApiAddress {
+  readonly url: string;
+  readonly key: string;
+  readonly caFile?: string | undefined;
+}
+
 /** A list of tasks carries their output, up to 2 MiB each; beyond this something other than the API is talking. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
 /** Prepares the client; nothing is sent yet. Throws CliError when the CA file or a proxy setting cannot be used. */
 export async function openApi(
-  connection: Pick<Connection, 'url' | 'key' | 'caFile'>,
+  connection: ApiAddress,
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<Api> {
   const { proxy, problems } = readProxySettings(variables);
@@ -74,7 +80,7 @@ export async function openApi(
 }
 
 async function createClient(
-  { url, key, caFile }: Pick<Connection, 'url' | 'key' | 'caFile'>,
+  { url, key, caFile }: ApiAddress,
   proxy: ReturnType<typeof readProxySettings>['proxy'],
 ): Promise<ManagerClient> {
   try {
@@ -109,14 +115,18 @@ function explained(error: unknown): unknown {
     return apiError({ ...error, message: error.message, correlationId: error.correlationId ?? undefined });
   }
   if (!(error instanceof TransportError)) return error;
-  const untrusted = error.failure === 'SERVER_UNTRUSTED';
   return new CliError(error.message, {
     code: error.failure,
     exit: EXIT.unreachable,
-    remedy: untrusted ? `${error.remedy} Name its CA file with --ca or SALLYPORT_CA_FILE.` : error.remedy,
+    remedy: error.failure === 'SERVER_UNTRUSTED' ? UNTRUSTED_REMEDY : error.remedy,
     cause: error,
   });
 }
+
+/** The client's own remedy names the delegate's variable. */
+const UNTRUSTED_REMEDY =
+  'Give the CA certificate that issued it with --ca FILE or SALLYPORT_CA_FILE. If that issuer is a proxy that inspects ' +
+  'TLS, ask for an exception for this host.';
 
 const notTheApi = (target: string): CliError =>
   new CliError(`${target} answered something that is not the management API's.`, {

@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { usageError } from './errors.ts';
+import { formatTime } from './output/format.ts';
 import { readAll, type Terminal } from './terminal.ts';
 
 /** The API takes 64 KiB; more than that is another kind of file. */
@@ -29,4 +31,21 @@ async function readText(file: string): Promise<string> {
   } catch (error) {
     throw usageError(`The file ${file} cannot be read.`, 'Check the path and its permissions.', String(error));
   }
+}
+
+/** One line for each certificate of a PEM text: whose it is and until when. For people to read, never to trust. */
+export function describeCertificates(pem: string): string {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map(describeCertificate).join('\n');
+}
+
+function describeCertificate(pem: string): string {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(pem);
+  } catch (error) {
+    return `a certificate that cannot be read (${error instanceof Error ? error.message : String(error)})`;
+  }
+  const subject = certificate.subject.split('\n').reverse().join(', ');
+  return `${subject} (until ${formatTime(certificate.validToDate.getTime())})`;
 }

@@ -34,9 +34,10 @@ export async function readAll(stdin: Readable, limitBytes: number): Promise<stri
 /** Asks on the terminal (on standard error, so that a redirected output stays clean). Echoes nothing when `secret`. */
 export async function ask(terminal: Terminal, question: string, options: { secret?: boolean } = {}): Promise<string> {
   const secret = options.secret === true;
-  terminal.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: terminal.stdin, output: secret ? silent : terminal.stderr, terminal: secret });
+  // After the interface, which has switched the terminal's echo off: what is typed at the prompt must not show.
+  terminal.stderr.write(question);
   try {
     return await new Promise<string>((resolve, reject) => {
       const given = (line: string) => resolve(line.trim());

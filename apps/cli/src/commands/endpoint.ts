@@ -1,7 +1,7 @@
 import type { AgentMtlsEndpointDetails, AgentMtlsEndpointRequest, EndpointMode } from '@sallyport/protocol';
 import { Argument, Command, Option } from 'commander';
 import type { Answer } from '../api.ts';
-import { readCaCertificates } from '../ca-certificates.ts';
+import { describeCertificates, readCaCertificates } from '../ca-certificates.ts';
 import { confirmed, withYes } from '../confirmation.ts';
 import { usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -35,7 +35,7 @@ export function endpointCommand(tools: Tools): Command {
     );
 
   example(endpoint.command('show'), 'sallyport endpoint show')
-    .description('show the endpoint, its CA certificates and what is weak about them')
+    .description('show the endpoint, its CA certificates (their PEM text with --json) and what is weak about them')
     .action((_options: object, command: Command) =>
       withApi(tools, command, async (session) => {
         const query = { accountIdentifier: session.account() };
@@ -132,7 +132,7 @@ function show({ output }: Session, { resource, metaData }: Answer<AgentMtlsEndpo
       ['Mode', resource.mode],
       ['Account', resource.accountId],
       ['UUID', resource.uuid],
-      ['CA certificates', resource.caCertificates],
+      ['CA certificates', describeCertificates(resource.caCertificates)],
     ]),
   );
   for (const warning of warningsOf(metaData)) {
