@@ -228,21 +228,12 @@ function explainOther({ errorCode, leaf, chainSent, authorities }: RejectedCerti
   const path = sentPath(leaf, chainSent);
   const concerned = [...path, ...authorities.filter((ca) => path.some((below) => mayHaveIssued(ca, below)))];
   for (const certificate of concerned) {
-    const unknown = certificate.unknownCriticalExtensions[0];
-    const weakKey = /^RSA(?:-PSS)? (\d+)$/.exec(certificate.keyAlgorithm);
-    const weakness =
-      unknown !== undefined
-        ? `a critical extension that OpenSSL does not know (${unknown})`
-        : weakKey !== null && Number(weakKey[1]) < 2048
-          ? `a key that is too short (${certificate.keyAlgorithm})`
-          : !certificate.selfSigned && /SHA-1|MD\d/.test(certificate.signatureAlgorithm)
-            ? `a signature that is too weak (${certificate.signatureAlgorithm})`
-            : null;
-    if (weakness === null) continue;
+    const flaw = flawOf(certificate);
+    if (flaw === null) continue;
     return {
       reason,
-      message: `${refused} (${errorCode ?? 'no code'}): ${quoteSubject(certificate)} has ${weakness}.`,
-      remedy: `Issue ${quoteSubject(certificate)} anew without it.`,
+      message: `${refused} (${errorCode ?? 'no code'}): ${quoteSubject(certificate)} has ${flaw.has}.`,
+      remedy: `Issue ${quoteSubject(certificate)} anew ${flaw.mend}.`,
     };
   }
   return {
@@ -251,4 +242,19 @@ function explainOther({ errorCode, leaf, chainSent, authorities }: RejectedCerti
     remedy:
       'Look at the certificate and its CAs for name constraints, policies and damaged extensions, and issue it anew.',
   };
+}
+
+function flawOf(certificate: CertificateFacts): { readonly has: string; readonly mend: string } | null {
+  const [unknown] = certificate.unknownCriticalExtensions;
+  if (unknown !== undefined) {
+    return { has: `a critical extension that OpenSSL does not know (${unknown})`, mend: 'without that extension' };
+  }
+  const rsa = /^RSA(?:-PSS)? (\d+)$/.exec(certificate.keyAlgorithm);
+  if (rsa !== null && Number(rsa[1]) < 2048) {
+    return { has: `a key that is too short (${certificate.keyAlgorithm})`, mend: 'with a key of RSA 2048 or P-256' };
+  }
+  if (!certificate.selfSigned && /SHA-1$|MD\d$/.test(certificate.signatureAlgorithm)) {
+    return { has: `a signature that is too weak (${certificate.signatureAlgorithm})`, mend: 'with SHA-256' };
+  }
+  return null;
 }
