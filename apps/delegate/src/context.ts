@@ -1,0 +1,142 @@
+import { AgentTokenSource, ClientCertificateSource, loadTrustedRoots, ManagerClient } from '@sallyport/client';
+import type { Logger } from 'pino';
+import { CertificateWatch } from './certificate-watch.ts';
+import type { DelegateConfig } from './config/delegate-config.ts';
+import { AgentApi, VERSION } from './connection/agent-api.ts';
+import { ConnectionState } from './connection/connection-state.ts';
+import { Session } from './connection/session.ts';
+import { daysLeft, healthReport } from './health/health-report.ts';
+import { type HealthServer, startHealthServer } from './health/health-server.ts';
+import { createMetrics, type Metrics } from './health/metrics.ts';
+import { httpTaskHandler } from './tasks/http-task.ts';
+import { ResultReporter } from './tasks/result-reporter.ts';
+import { shellTaskHandler } from './tasks/shell-task.ts';
+import { HandlerRegistry } from './tasks/task-handler.ts';
+import { TaskRunner } from './tasks/task-runner.ts';
+
+export interface DelegateContext {
+  readonly api: AgentApi;
+  readonly session: Session;
+  readonly runner: TaskRunner;
+  readonly reporter: ResultReporter;
+  readonly state: ConnectionState;
+  readonly health: HealthServer;
+  /** Lets go of sockets, files and watchers. */
+  release(): Promise<void>;
+}
+
+/** The composition root: the only place that builds services. When it resolves, the health server listens. */
+export async function createContext(config: DelegateConfig, logger: Logger): Promise<DelegateContext> {
+  const { timings, clientCertificate } = config;
+  const resources = new AsyncDisposableStack();
+  try {
+    const certificates = clientCertificate === null ? null : await ClientCertificateSource.open(clientCertificate);
+    resources.defer(() => certificates?.close());
+    const client = await createClient(config, certificates, () => {
+      const delegateId = session.registeredId;
+      return delegateId === null ? null : api.heartbeatRequest(delegateId);
+    });
+    resources.defer(() => client.close());
+    const state = new ConnectionState(logger);
+    const metrics = createMetrics({
+      connected: () => state.phase === 'connected',
+      certificateDaysLeft: () => (client.identity === null ? null : daysLeft(client.identity, Date.now())),
+      memoryThresholdPercent: config.memoryThresholdPercent,
+    });
+    const http = httpTaskHandler({
+      trustedRoots: () => loadTrustedRoots(config.extraCaFiles),
+      proxy: config.taskProxy,
+      bodyLimitBytes: config.taskOutputLimitBytes,
+    });
+    resources.defer(() => http.close());
+    const shell = shellTaskHandler({
+      environment: config.taskEnvironment,
+      outputLimitBytes: config.taskOutputLimitBytes,
+      killGraceMs: timings.killGraceMs,
+    });
+    const handlers = new HandlerRegistry([shell, http]);
+    const api = new AgentApi(client, config, handlers.types);
+    const { reporter, runner } = createTasks(config, api, handlers, metrics, logger);
+    const session = new Session({
+      api,
+      state,
+      timings,
+      pollOnly: config.pollOnly,
+      taskConcurrency: config.taskConcurrency,
+      onEvents: (delegateId, events) => runner.handle(delegateId, events),
+      onConnected: () => reporter.retryNow(),
+      logger,
+    });
+    const watch = new CertificateWatch(certificates, client, () => session.renewStream(), logger);
+    const report = () =>
+      healthReport({
+        name: config.name,
+        version: VERSION,
+        manager: config.managerUrl,
+        state,
+        delegateId: session.registeredId,
+        identity: client.identity,
+        certificateProblem: watch.problem,
+        tasksRunning: runner.running,
+        resultsUnreported: reporter.unreported,
+        unhealthyAfterMs: config.unhealthyAfterMs,
+        now: Date.now(),
+      });
+    const health = await startHealthServer(config.health, report, metrics.registry);
+    resources.defer(() => health.close());
+    return { api, session, runner, reporter, state, health, release: () => resources.disposeAsync() };
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+function createClient(
+  config: DelegateConfig,
+  certificates: ClientCertificateSource | null,
+  rotationProbe: NonNullable<Parameters<typeof ManagerClient.create>[0]['rotationProbe']>,
+): Promise<ManagerClient> {
+  const tokens = new AgentTokenSource({
+    accountId: config.accountId,
+    token: config.token,
+    issuer: config.name,
+    audience: new URL(config.managerUrl).origin,
+  });
+  return ManagerClient.create({
+    baseUrl: config.managerUrl,
+    extraCaFiles: config.extraCaFiles,
+    ...(certificates === null ? {} : { clientCertificate: certificates }),
+    proxy: config.managerProxy,
+    userAgent: `sallyport-delegate/${VERSION}`,
+    authentication: async () => ({ authorization: await tokens.authorization() }),
+    streamHeartbeatMs: config.timings.heartbeatMs,
+    rotationProbe,
+  });
+}
+
+function createTasks(
+  config: DelegateConfig,
+  api: AgentApi,
+  handlers: HandlerRegistry,
+  metrics: Metrics,
+  logger: Logger,
+): { reporter: ResultReporter; runner: TaskRunner } {
+  const { reportBaseMs: baseMs, reportMaxMs: maxMs } = config.timings;
+  const reporter = new ResultReporter({
+    send: (delegateId, taskId, response) => api.report(delegateId, taskId, response),
+    baseMs,
+    maxMs,
+    logger,
+  });
+  const runner = new TaskRunner({
+    acquire: (delegateId, taskId) => api.acquire(delegateId, taskId),
+    handlers,
+    reporter,
+    metrics,
+    concurrency: config.taskConcurrency,
+    retryBaseMs: baseMs,
+    retryMaxMs: maxMs,
+    logger,
+  });
+  return { reporter, runner };
+}

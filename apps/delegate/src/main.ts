@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runDelegate } from './run.ts';
+
+process.exit(await runDelegate());
