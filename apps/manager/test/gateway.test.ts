@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type DevAccount, DevManager, TestAuthority } from '@sallyport/dev-env';
+import { DevManager, TestAuthority } from '@sallyport/dev-env';
 import type { IssuedPair } from '@sallyport/trust';
 
 let dev: DevManager;
 let authority: TestAuthority;
 let client: IssuedPair;
-let acme: DevAccount;
 
 before(async () => {
   dev = await DevManager.start();
   authority = await TestAuthority.create('Acme CA');
   client = await authority.client('delegate-1');
-  acme = await dev.account('acme', { caCertificates: authority.certificatePem, mode: 'LOOSE' });
+  await dev.account('acme', { caCertificates: authority.certificatePem, mode: 'LOOSE' });
 });
 after(() => dev.stop());
 
@@ -34,4 +33,3 @@ test('a client with a certificate of the endpoint reaches the API', async () => 
   const answer = await dev.request(`${dev.mtlsUrl('acme')}/healthz`, { certificate: client });
   assert.equal(answer.status, 200);
 });
-void acme;

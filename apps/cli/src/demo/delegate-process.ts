@@ -12,7 +12,7 @@ export interface DelegateProcessOptions {
   readonly onTrouble: (message: string) => void;
 }
 
-const WARN = 40;
+const TROUBLE: readonly unknown[] = ['warn', 'error', 'fatal'];
 /** Longer than a demonstration task takes, shorter than anybody waits for Ctrl-C. */
 const STOP_WITHIN_MS = 10_000;
 const MAIN = fileURLToPath(import.meta.resolve('@sallyport/delegate/main'));
@@ -69,7 +69,7 @@ function troubleIn(line: string): string | null {
   try {
     const entry: unknown = JSON.parse(line);
     if (typeof entry !== 'object' || entry === null || !('level' in entry) || !('msg' in entry)) return null;
-    return typeof entry.level === 'number' && entry.level >= WARN ? String(entry.msg) : null;
+    return TROUBLE.includes(entry.level) ? String(entry.msg) : null;
   } catch (error) {
     // Not a log line: what a crash prints.
     if (error instanceof SyntaxError) return line;
