@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SourceFile, Violation } from './source-file.ts';
 
@@ -8,7 +8,10 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 const NOT_OURS = ['node_modules', '.git', '.sallyport', 'dist', 'coverage'];
 const IS_TEXT = /\.(ts|tsx|mjs|json|md|ya?ml|css|html|svg|txt|sh|sql|conf|cfg|cnf)$|(^|\/)(\.gitignore|LICENSE|run)$/;
 
-/** The text files that belong to the repository: what git tracks, or everything where there is no git (an unpacked archive). */
+/**
+ * The files that belong to the repository: what git tracks, or everything where there is no git (an unpacked archive).
+ * What is no text is listed with an empty one.
+ */
 export function repositoryFiles(): SourceFile[] {
   // The exception for the owner: CI systems mount a checkout that belongs to somebody else, which git would refuse.
   const git = spawnSync('git', ['-c', 'safe.directory=*', 'ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' });
@@ -18,9 +21,9 @@ export function repositoryFiles(): SourceFile[] {
       : globSync('**/*', { cwd: ROOT, exclude: (name) => NOT_OURS.includes(name) });
   return paths
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => IS_TEXT.test(path) && existsSync(join(ROOT, path)))
+    .filter((path) => statSync(join(ROOT, path), { throwIfNoEntry: false })?.isFile())
     .sort()
-    .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
+    .map((path) => ({ path, text: IS_TEXT.test(path) ? readFileSync(join(ROOT, path), 'utf8') : '' }));
 }
 
 /** Prints every violation, those of one reason together with the reason; the process then ends with 1. Silent when there are none. */
