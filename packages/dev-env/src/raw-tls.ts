@@ -8,11 +8,16 @@ export interface RawTlsOptions {
   readonly certificate?: { readonly certificatePem: string; readonly privateKeyPem: string };
   readonly session?: Buffer;
   readonly version?: 'TLSv1.2' | 'TLSv1.3';
+  /** Called with every session that the server gives. */
+  readonly onSession?: (session: Buffer) => void;
+  /** Key agreement groups; few and small ones make a small ClientHello. */
+  readonly groups?: string;
+  readonly ciphers?: string;
 }
 
 /** A TLS connection below HTTP, for what no HTTP client would send. Verifies nothing: the tests look at the server. */
 export async function rawTls(options: RawTlsOptions): Promise<TLSSocket> {
-  const { certificate, serverName, version } = options;
+  const { certificate, serverName, version, groups, ciphers } = options;
   const settings: ConnectionOptions = {
     host: '127.0.0.1',
     port: options.port,
@@ -21,8 +26,11 @@ export async function rawTls(options: RawTlsOptions): Promise<TLSSocket> {
     ...(options.session !== undefined && { session: options.session }),
     ...(version !== undefined && { minVersion: version, maxVersion: version }),
     ...(certificate !== undefined && { cert: certificate.certificatePem, key: certificate.privateKeyPem }),
+    ...(groups !== undefined && { ecdhCurve: groups }),
+    ...(ciphers !== undefined && { ciphers }),
   };
   const socket = connect(settings);
+  if (options.onSession !== undefined) socket.on('session', options.onSession);
   await once(socket, 'secureConnect');
   socket.on('error', () => socket.destroy());
   return socket;
