@@ -86,11 +86,11 @@ function refusalOf(input: ConnectionInput): Explanation | null {
   const { authorities } = endpoint;
   // Whoever holds a CA's key can sign itself any identity; a CA certificate on a delegate means that its key is there too.
   // OpenSSL admits one as a client when its key usage allows signatures.
-  const inBundle = authorities.some(({ fingerprint256 }) => fingerprint256 === leaf.fingerprint256);
+  const inBundle = authorities.some(({ publicKey }) => publicKey === leaf.publicKey);
   if (inBundle || (leaf.isCa && leaf.version !== 1)) {
     return {
       reason: 'CA_AS_LEAF',
-      message: `The client presented the CA certificate ${quoteSubject(leaf)} as its own${inBundle ? '; it is one of the CAs that the endpoint trusts' : ''}.`,
+      message: `The client presented ${leaf.isCa ? 'the CA certificate' : 'the certificate'} ${quoteSubject(leaf)} as its own${inBundle ? ', with the key of a CA that the endpoint trusts' : ''}.`,
       remedy: 'Present a client certificate that the CA signed, and take the key of the CA off this machine.',
     };
   }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { duplexPair } from 'node:stream';
 import { describe, it } from 'node:test';
-import { type Made, make, makeCa, makeClient } from '../test/certificate-maker.ts';
+import { connect, createServer } from 'node:tls';
+import { daysFromNow, type Made, make, makeCa, makeClient } from '../test/certificate-maker.ts';
 import { fqdn, shakeHands } from '../test/first-door.ts';
 import { OpensslFolder, skip } from '../test/openssl.ts';
 import { CaBundleError } from './ca-bundle-rules.ts';
 import { MTLS_SERVER_OPTIONS } from './in-process-handshake.ts';
+import { basicConstraints } from './issuance/certificate-builder.ts';
 import { VerificationError, verifyClientCertificate } from './verify-by-handshake.ts';
 
 const root = await makeCa({ subject: 'Root' });
@@ -41,6 +45,29 @@ describe('verifyClientCertificate', () => {
     const { verdict, anchor } = await verifyClientCertificate(request(forged, bare));
     assert.equal(!verdict.admitted && verdict.reason, 'WRONG_PURPOSE');
     assert.equal(anchor, null);
+  });
+
+  it('is not fooled by a chain that is only in order: out of date, too long, or without the CA flag', async () => {
+    const expired = await makeCa({
+      subject: 'Expired',
+      issuer: root,
+      notBefore: daysFromNow(-9),
+      notAfter: daysFromNow(-1),
+    });
+    const noDepth = await makeCa({ subject: 'No Depth', issuer: root, pathLength: 0 });
+    const tooDeep = await makeCa({ subject: 'Too Deep', issuer: noDepth });
+    const noCa = await make({ subject: 'No CA', issuer: root, extensions: [basicConstraints(false)] });
+    for (const [above, reason] of [
+      [[expired], 'CLIENT_CERTIFICATE_EXPIRED'],
+      [[tooDeep, noDepth], 'CLIENT_CERTIFICATE_REJECTED'],
+      [[noCa], 'WRONG_PURPOSE'],
+    ] as const) {
+      const leaf = await makeClient({ subject: 'leaf', issuer: above[0] });
+      const signed = [leaf, ...above].every(({ x509 }, i, path) => x509.verify((path[i + 1] ?? root).x509.publicKey));
+      assert.ok(signed, 'every signature is right');
+      const { verdict } = await verifyClientCertificate(request(leaf, ...above));
+      assert.equal(!verdict.admitted && verdict.reason, reason);
+    }
   });
 
   it('gives no verdict without the key, or with what can not be used', async () => {
@@ -83,6 +110,8 @@ describe('verifyClientCertificate', () => {
     const short = await verdictOn('short');
     assert.equal(!short.admitted && short.reason, 'CLIENT_CERTIFICATE_REJECTED');
     assert.match(short.admitted ? '' : short.message, /too short \(RSA 1024\)/);
+    sign('odd', 'ec -pkeyopt ec_paramgen_curve:secp256k1', 'sha256');
+    await assert.rejects(verdictOn('odd'), problem('KEY_UNUSABLE'));
     sign('fine', 'ed25519', 'sha256');
     assert.ok((await verdictOn('fine')).admitted);
   });
@@ -95,6 +124,24 @@ describe('the handshake in process', () => {
     const { authorized, sent } = await shakeHands([root], []);
     assert.equal(authorized, false);
     assert.deepEqual(sent, []);
+  });
+
+  it('never resumes a session', async () => {
+    const listener = createServer({ ...MTLS_SERVER_OPTIONS, cert: root.pem, key: root.keyPem });
+    listener.on('secureConnection', (socket) => socket.end('done'));
+    const visit = async (session?: Buffer) => {
+      const [serverSide, clientSide] = duplexPair();
+      listener.emit('connection', serverSide);
+      const visitor = connect({ socket: clientSide, rejectUnauthorized: false, ...(session && { session }) });
+      const sessions: Buffer[] = [];
+      visitor.on('session', (fresh: Buffer) => sessions.push(fresh));
+      visitor.resume();
+      await once(visitor, 'end');
+      return { reused: visitor.isSessionReused(), session: sessions[0] };
+    };
+    const { session } = await visit();
+    assert.ok(session, 'OpenSSL hands one out');
+    assert.equal((await visit(session)).reused, false);
   });
 
   it('hands over everything that a client sent, in its order, admitted or not', async () => {

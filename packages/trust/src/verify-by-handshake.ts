@@ -14,6 +14,7 @@ export type VerificationProblem =
   | 'KEY_NEEDED'
   | 'KEY_UNREADABLE'
   | 'KEY_MISMATCH'
+  | 'KEY_UNUSABLE'
   | 'HANDSHAKE_FAILED';
 
 /** Why there is no verdict: no handshake could be made with what was given. Says nothing about the certificate's trust. */
@@ -74,13 +75,17 @@ export async function verifyClientCertificate(request: VerificationRequest): Pro
     pem,
   );
   const [sentLeaf, ...chainSent] = handshake.sent;
+  if (sentLeaf === undefined) {
+    const facts = describeCertificate(leaf);
+    throw new VerificationError(
+      'KEY_UNUSABLE',
+      `OpenSSL's client sent no certificate, for TLS 1.3 has no signature for the key of ${quoteSubject(facts)} (${facts.keyAlgorithm}). Use RSA 2048 or EC P-256.`,
+    );
+  }
   const verdict = judgeConnection({
     endpoint: { fqdn: request.fqdn, accountId: '', authorities },
     serverName: request.fqdn,
-    presented:
-      sentLeaf === undefined
-        ? null
-        : { leaf: describeCertificate(sentLeaf), chainSent: chainSent.map(describeCertificate) },
+    presented: { leaf: describeCertificate(sentLeaf), chainSent: chainSent.map(describeCertificate) },
     verification: handshake,
     now: request.now,
   });

@@ -13,7 +13,7 @@ import { findWeaknesses } from './weaknesses.ts';
 const now = new Date();
 const root = await makeCa({ subject: 'Root' });
 const codes = (facts: CertificateFacts) =>
-  findWeaknesses(facts, now)
+  findWeaknesses(facts, new Date())
     .map(({ code }) => code)
     .sort();
 
