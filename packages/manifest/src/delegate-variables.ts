@@ -30,21 +30,21 @@ export function delegateWishes({ endpoint, continuousIntegration }: WishTarget):
           name: 'MANAGER_HOST_AND_PORT',
           value: endpoint.url,
           code: 'MANAGER_OLD',
-          why: 'The delegate connects to the manager under this URL.',
+          why: 'The delegate has to connect through the mTLS endpoint.',
           required: true,
         },
         {
           name: 'LOG_STREAMING_SERVICE_URL',
           value: endpoint.logServiceUrl,
           code: 'LOG_SERVICE_BYPASSES_MTLS',
-          why: 'Task logs go to this URL; left at another host they bypass mTLS.',
+          why: 'Task logs go to this URL; at another host they bypass mTLS.',
           required: false, // unset, the delegate derives it from the manager's URL
         },
         {
           name: 'TI_SERVICE_URL',
           value: endpoint.tiServiceUrl,
           code: 'TI_SERVICE_BYPASSES_MTLS',
-          why: 'Test intelligence goes to this URL; left at another host it bypasses mTLS.',
+          why: 'Test intelligence goes to this URL; at another host it bypasses mTLS.',
           required: continuousIntegration,
         },
       ]
@@ -77,9 +77,14 @@ export function upgraderWish(endpoint: Endpoint): Wish {
     name: 'MANAGER_HOST_AND_PORT',
     value: endpoint.url,
     code: 'UPGRADER_OLD_HOST',
-    why: 'The upgrader asks its manager under this URL.',
+    why: 'The upgrader has to ask its manager through the mTLS endpoint.',
     required: false,
   };
+}
+
+/** What is wrong with a variable, as it stands (undefined: not set), and why that matters. */
+export function wishMessage({ name, why }: Wish, value: string | undefined): string {
+  return value === undefined ? `${name} is not set. ${why}` : `${name} is "${value}". ${why}`;
 }
 
 /** The code for a variable with a wrong value: a certificate path that leads elsewhere is a mistake, not a step left out. */

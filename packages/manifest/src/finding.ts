@@ -1,4 +1,4 @@
-import type { PartEdit, YamlPart } from './edit/yaml-part.ts';
+import type { PartEdit, TextPart } from './edit/text-part.ts';
 
 export type Severity = 'error' | 'warning' | 'note';
 
@@ -45,6 +45,12 @@ export const findings = {
     severity: 'warning',
     title: 'GRPC_AUTHORITY_MODIFICATION_DISABLED is not "true"',
   },
+  HELM_KEY_MISSPELT: {
+    kind: 'mistake',
+    severity: 'error',
+    title: 'A Helm value has a name that the chart does not know',
+  },
+  HELM_SECRET_MISSING: { kind: 'step', severity: 'error', title: 'The Helm values name no certificate Secret' },
   HELM_RENDERED: { kind: 'advice', severity: 'note', title: 'The file was rendered by Helm' },
   HPA_TARGET_MISSING: {
     kind: 'advice',
@@ -63,6 +69,7 @@ export const findings = {
     title: 'volumes or volumeMounts stand where Kubernetes does not read them',
   },
   MOUNT_CONFLICT: { kind: 'mistake', severity: 'error', title: 'Something else is mounted at /etc/mtls' },
+  MANAGER_UNCHECKED: { kind: 'advice', severity: 'note', title: 'A value that is set elsewhere was not checked' },
   MOUNT_MISSING: { kind: 'step', severity: 'error', title: 'The certificate is not mounted at /etc/mtls' },
   MOUNT_NOT_READ_ONLY: { kind: 'step', severity: 'note', title: 'The certificate mount is not read-only' },
   MOUNT_UNKNOWN_FIELD: { kind: 'mistake', severity: 'error', title: 'A volume mount has a field that does not exist' },
@@ -143,10 +150,16 @@ export interface Repair {
   readonly edits: readonly PartEdit[];
 }
 
+/** A place in the text as it stands. */
+export interface Place {
+  readonly part: TextPart;
+  readonly offset: number;
+}
+
 /** Something found in a manifest, at its place, with its repair if there is one. */
 export interface Problem {
   readonly code: FindingCode;
-  readonly at: { readonly part: YamlPart; readonly offset: number };
+  readonly at: Place;
   readonly message: string;
   readonly remedy: string;
   readonly severity?: Severity;

@@ -1,9 +1,14 @@
 import { refuseCertificate } from './credentials.ts';
+import { migrateCompose } from './docker/migrate-compose.ts';
+import { migrateDockerCommand } from './docker/migrate-run.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { detectForm } from './form.ts';
+import { migrateHelmCommand } from './helm/command.ts';
+import { migrateHelmValues } from './helm/values.ts';
 import { migrateKubernetes } from './kubernetes/migrate-kubernetes.ts';
 import { ManifestError } from './manifest-error.ts';
 import type { MigrateOptions, Migration } from './migration.ts';
+import { migrateUpgraderConfig } from './upgrader-config/migrate-config.ts';
 
 /**
  * Moves a delegate's manifest to an mTLS endpoint. Nothing but what mTLS needs changes: comments, quotes, order and
@@ -15,8 +20,20 @@ export function migrate(text: string, options: MigrateOptions): Migration {
   const endpoint = parseEndpoint(options.endpoint);
   refuseOptions(options);
   const form = options.form ?? detectForm(text);
-  if (form === 'kubernetes') return migrateKubernetes(text, endpoint, options);
-  throw new ManifestError('FORM_UNKNOWN', form);
+  switch (form) {
+    case 'kubernetes':
+      return migrateKubernetes(text, endpoint, options);
+    case 'helm-values':
+      return migrateHelmValues(text, endpoint, options);
+    case 'helm-command':
+      return migrateHelmCommand(text, endpoint, options);
+    case 'docker-command':
+      return migrateDockerCommand(text, endpoint, options);
+    case 'compose':
+      return migrateCompose(text, endpoint, options);
+    case 'upgrader-config':
+      return migrateUpgraderConfig(text, endpoint);
+  }
 }
 
 function refuseOptions(options: MigrateOptions): void {

@@ -1,10 +1,10 @@
-import type { Repair } from '../finding.ts';
+import type { Place, Repair } from '../finding.ts';
 import { separate } from './shared-nodes.ts';
+import type { PartEdit } from './text-part.ts';
 import type { YamlCursor } from './yaml-cursor.ts';
-import type { PartEdit } from './yaml-part.ts';
 
 /** Where a problem is reported: at a value, or at its key. */
-export function at(cursor: YamlCursor): { part: YamlCursor['part']; offset: number } {
+export function at(cursor: YamlCursor): Place {
   return { part: cursor.part, offset: cursor.keyOffset };
 }
 

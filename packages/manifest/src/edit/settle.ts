@@ -1,8 +1,7 @@
 import { findings, type Problem } from '../finding.ts';
 import { ManifestError } from '../manifest-error.ts';
 import type { EditableText, TextPosition } from './editable-text.ts';
-import type { YamlFile } from './yaml-file.ts';
-import { placeEdits } from './yaml-part.ts';
+import { placeEdits } from './text-part.ts';
 
 export type Rule<Scene> = (scene: Scene) => Iterable<Problem>;
 
@@ -10,6 +9,12 @@ export interface Applied {
   readonly problem: Problem;
   readonly at: TextPosition;
   readonly what: string;
+}
+
+/** A file whose text settles; `parts` are what must stay well formed while it does. */
+export interface SettlingFile {
+  readonly source: EditableText;
+  readonly parts: readonly { readonly fault: unknown }[];
 }
 
 // A manifest has some twenty places to change; a file that wants more repairs than this is being changed back and forth.
@@ -22,7 +27,7 @@ const mostRepairs = 400;
  * @throws ManifestError SHAPE_UNSUPPORTED when a repair cannot be made in this text; the text is then of no use.
  */
 export function settle<Scene>(
-  file: YamlFile,
+  file: SettlingFile,
   read: () => Scene,
   rules: readonly Rule<Scene>[],
   wanted: (problem: Problem) => boolean = () => true,
@@ -46,7 +51,7 @@ function next<Scene>(rule: Rule<Scene>, scene: Scene, wanted: (problem: Problem)
   return undefined;
 }
 
-function repair(file: YamlFile, problem: Problem): Applied {
+function repair(file: SettlingFile, problem: Problem): Applied {
   const { source } = file;
   const at = originalPosition(source, problem);
   const before = source.text;

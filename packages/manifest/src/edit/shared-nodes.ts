@@ -1,9 +1,10 @@
 import { isAlias, isCollection, isNode, type Node, visit } from 'yaml';
+import type { PartEdit } from './text-part.ts';
 import type { YamlCursor } from './yaml-cursor.ts';
 import { addPair, addWrittenPair, edit, inFlow } from './yaml-edits.ts';
 import { flowText } from './yaml-emit.ts';
 import { blockStyle, column, contentEnd } from './yaml-layout.ts';
-import { aliasesOf, type PartEdit, type YamlPart } from './yaml-part.ts';
+import { aliasesOf, type YamlPart } from './yaml-part.ts';
 
 export interface Separation {
   readonly edits: PartEdit[];

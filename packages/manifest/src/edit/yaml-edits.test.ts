@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import { EditableText } from './editable-text.ts';
 import { nestedRoot } from './nested-yaml.ts';
 import { separate } from './shared-nodes.ts';
+import { type PartEdit, placeEdits } from './text-part.ts';
 import { YamlCursor } from './yaml-cursor.ts';
 import { addItem, addItemBefore, addPair, removeItem, removePair, setScalar } from './yaml-edits.ts';
 import { YamlFile } from './yaml-file.ts';
-import { type PartEdit, placeEdits } from './yaml-part.ts';
 
 /** Applies one edit to the first document of a text and gives the text back. */
 function edited(text: string, change: (root: YamlCursor) => PartEdit | readonly PartEdit[]): string {

@@ -1,8 +1,9 @@
 import { isScalar, type Node, type Pair, type YAMLMap } from 'yaml';
+import type { PartEdit } from './text-part.ts';
 import type { YamlCursor } from './yaml-cursor.ts';
 import { blockLines, flowText, type ScalarStyle, scalarText } from './yaml-emit.ts';
 import { blockStyle, column, contentEnd, dashOf, lineEnd, lineStart, nextLine, pairEnd } from './yaml-layout.ts';
-import type { PartEdit, YamlPart } from './yaml-part.ts';
+import type { YamlPart } from './yaml-part.ts';
 
 // Every function returns the text edit that makes the change and leaves all other characters alone. The place must be
 // written where it is read: callers dissolve aliases first (shared-nodes.ts).

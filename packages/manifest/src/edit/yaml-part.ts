@@ -1,5 +1,5 @@
 import { type Document, isAlias, type Node, parseDocument, visit } from 'yaml';
-import type { TextEdit } from './editable-text.ts';
+import type { TextPart } from './text-part.ts';
 
 export interface YamlFault {
   readonly offset: number;
@@ -10,24 +10,11 @@ export interface YamlFault {
  * A stretch of YAML that holds one document: a document of the file, or YAML kept inside a scalar (the upgrader's
  * `config.yaml` in its ConfigMap). Offsets of nodes are local to `text`; `place` carries edits to the file.
  */
-export interface YamlPart {
+export interface YamlPart extends TextPart {
   readonly text: string;
   readonly eol: '\n' | '\r\n';
   readonly document: Document.Parsed;
   readonly fault: YamlFault | undefined;
-  place(edits: readonly TextEdit[]): TextEdit[];
-  offsetInFile(offset: number): number;
-}
-
-/** An edit of a part, in the part's own offsets. */
-export interface PartEdit extends TextEdit {
-  readonly part: YamlPart;
-}
-
-/** Carries edits of several parts to the file that the parts came from. */
-export function placeEdits(edits: readonly PartEdit[]): TextEdit[] {
-  const parts = new Set(edits.map((edit) => edit.part));
-  return [...parts].flatMap((part) => part.place(edits.filter((edit) => edit.part === part)));
 }
 
 export interface ParsedYaml {

@@ -1,46 +1,15 @@
 import { mountDirectory } from '../delegate-variables.ts';
-import { type EditableText, positionIn } from '../edit/editable-text.ts';
+import type { EditableText } from '../edit/editable-text.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { YamlFile } from '../edit/yaml-file.ts';
 import { imageFault } from '../image-tag.ts';
-import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
+import { ManifestError } from '../manifest-error.ts';
+import { refusal } from '../yaml-refusals.ts';
 import { certificateMounts, mountPath, volumeNamed } from './certificate-volume.ts';
 import { objectsOf } from './objects.ts';
 import type { KubernetesScene } from './scene.ts';
 import { resolveVariable } from './variables.ts';
 import { type DelegateWorkload, delegatesOf, upgraderJobsOf } from './workloads.ts';
-
-/** A refusal at a place of the file as it was handed in. */
-export function refusal(
-  source: EditableText,
-  code: ManifestErrorCode,
-  message: string,
-  place: YamlCursor,
-): ManifestError {
-  return new ManifestError(code, message, source.originalPosition(place.part.offsetInFile(place.keyOffset)));
-}
-
-/** @throws ManifestError YAML_INVALID or HELM_TEMPLATE, at the first document that cannot be parsed. */
-export function refuseUnparsable(file: YamlFile): void {
-  const { text } = file.source;
-  const template = /\{\{[^}\n]*(?:\.(?:Values|Release|Chart)\b|\binclude\b)[^}\n]*\}\}/.exec(text);
-  for (const part of file.parts) {
-    if (!part.fault) continue;
-    if (template) {
-      throw new ManifestError(
-        'HELM_TEMPLATE',
-        'This is a template of a Helm chart, not a manifest. Set mTLS.secretName and managerEndpoint in the values instead.',
-        positionIn(text, template.index),
-      );
-    }
-    const at = positionIn(text, part.offsetInFile(part.fault.offset));
-    throw new ManifestError(
-      'YAML_INVALID',
-      `The YAML cannot be parsed: ${part.fault.reason}. Mend it; text copied from a web page often loses its indentation.`,
-      at,
-    );
-  }
-}
 
 /** The delegate that is meant. @throws ManifestError NO_DELEGATE, SEVERAL_DELEGATES or DELEGATE_UNKNOWN. */
 export function chooseDelegate(file: YamlFile, wanted: string | undefined): DelegateWorkload {
@@ -89,20 +58,10 @@ export function sameDelegate(
 /** @throws ManifestError for what a migration must not be built on: rendered files, mutable images, foreign mounts. */
 export function refuseUnfit(scene: KubernetesScene, source: EditableText): void {
   const { delegate } = scene;
-  const labels = ['labels', 'annotations'].flatMap(
-    (field) => delegate.object.root.at('metadata', field)?.entries() ?? [],
-  );
-  const helm = labels.find((label) => {
-    const key = label.link.kind === 'pair' ? label.link.key : '';
-    return (
-      key === 'helm.sh/chart' ||
-      key.startsWith('meta.helm.sh/') ||
-      (key === 'app.kubernetes.io/managed-by' && label.text === 'Helm')
-    );
-  });
-  if (helm || /^# Source: \S+\/templates\//m.test(delegate.object.part.text)) {
+  const helm = helmTrace(delegate);
+  if (helm) {
     const message = `"${delegate.object.name}" was rendered by Helm, and the next "helm upgrade" would undo a change here. Migrate the values file (mTLS.secretName, managerEndpoint) or the helm command instead.`;
-    throw refusal(source, 'HELM_RENDERED', message, helm ?? delegate.object.root);
+    throw refusal(source, 'HELM_RENDERED', message, helm);
   }
   const image = delegate.container.get('image');
   const fault = delegate.image === undefined ? undefined : imageFault(delegate.image);
@@ -117,6 +76,20 @@ export function refuseUnfit(scene: KubernetesScene, source: EditableText): void 
       at,
     );
   }
+}
+
+/** Where it shows that Helm rendered the delegate: its labels, its annotations, or the comment that `helm template` writes. */
+export function helmTrace({ object }: DelegateWorkload): YamlCursor | undefined {
+  const notes = ['labels', 'annotations'].flatMap((field) => object.root.at('metadata', field)?.entries() ?? []);
+  const note = notes.find((each) => {
+    const key = each.link.kind === 'pair' ? each.link.key : '';
+    return (
+      key === 'helm.sh/chart' ||
+      key.startsWith('meta.helm.sh/') ||
+      (key === 'app.kubernetes.io/managed-by' && each.text === 'Helm')
+    );
+  });
+  return note ?? (/^# Source: \S+\/templates\//m.test(object.part.text) ? object.root : undefined);
 }
 
 function refuseMounts(pod: { container: YamlCursor; podSpec: YamlCursor }, source: EditableText): void {

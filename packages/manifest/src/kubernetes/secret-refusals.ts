@@ -1,8 +1,8 @@
 import type { CertificateInspector } from '../certificate-inspector.ts';
 import { refuseCertificate } from '../credentials.ts';
 import type { EditableText } from '../edit/editable-text.ts';
+import { refusal } from '../yaml-refusals.ts';
 import type { KubernetesObject } from './objects.ts';
-import { refusal } from './refusals.ts';
 import { isUnfilled } from './rules/secret-rules.ts';
 import type { KubernetesScene } from './scene.ts';
 import { secretText } from './secret-data.ts';

@@ -1,9 +1,10 @@
 import { at, repairAt } from '../../edit/repair.ts';
 import { writtenLines } from '../../edit/shared-nodes.ts';
+import type { PartEdit } from '../../edit/text-part.ts';
 import type { YamlCursor } from '../../edit/yaml-cursor.ts';
 import { addItem, addWrittenItems, removePair } from '../../edit/yaml-edits.ts';
-import type { PartEdit } from '../../edit/yaml-part.ts';
 import type { Problem } from '../../finding.ts';
+import { duplicatesIn } from '../../yaml-refusals.ts';
 import type { KubernetesScene } from '../scene.ts';
 
 /** Lists that Kubernetes identifies by a field: two of them can be joined without guessing. */
@@ -31,19 +32,6 @@ export function* duplicateKeys(scene: KubernetesScene): Iterable<Problem> {
       };
     }
   }
-}
-
-/** Every key that a map writes more than once, with its first and its second value. */
-export function duplicatesIn(map: YamlCursor): [string, YamlCursor, YamlCursor][] {
-  const first = new Map<string, YamlCursor>();
-  const found: [string, YamlCursor, YamlCursor][] = [];
-  for (const entry of map.entries()) {
-    const key = entry.link.kind === 'pair' ? entry.link.key : '';
-    const before = first.get(key);
-    if (before) found.push([key, before, entry]);
-    else first.set(key, entry);
-  }
-  return found;
 }
 
 /** The edits that join two values, or undefined where somebody has to choose. */

@@ -1,9 +1,9 @@
 import { at, repairAt } from '../../edit/repair.ts';
 import { writtenLines } from '../../edit/shared-nodes.ts';
+import type { PartEdit } from '../../edit/text-part.ts';
 import type { YamlCursor } from '../../edit/yaml-cursor.ts';
 import { addItem, addPair, addWrittenItems, addWrittenPair, inFlow, removePair } from '../../edit/yaml-edits.ts';
 import { blockStyle } from '../../edit/yaml-layout.ts';
-import type { PartEdit } from '../../edit/yaml-part.ts';
 import type { Problem } from '../../finding.ts';
 import type { KubernetesScene } from '../scene.ts';
 

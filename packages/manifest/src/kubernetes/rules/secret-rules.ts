@@ -1,8 +1,8 @@
 import { certificateFile, keyFile } from '../../delegate-variables.ts';
 import { at, repairAt } from '../../edit/repair.ts';
+import type { PartEdit } from '../../edit/text-part.ts';
 import { addItemBefore, addPair, edit, removeItem, removePair, setScalar } from '../../edit/yaml-edits.ts';
 import { blockLines } from '../../edit/yaml-emit.ts';
-import type { PartEdit } from '../../edit/yaml-part.ts';
 import type { Problem } from '../../finding.ts';
 import { encodeBase64, normalizePem } from '../../pem.ts';
 import { entryFault } from '../certificate-secret.ts';

@@ -1,4 +1,4 @@
-import { delegateWishes, upgraderWish, type Wish, wrongValueCode } from '../../delegate-variables.ts';
+import { delegateWishes, upgraderWish, type Wish, wishMessage, wrongValueCode } from '../../delegate-variables.ts';
 import { at, repairAt } from '../../edit/repair.ts';
 import type { YamlCursor } from '../../edit/yaml-cursor.ts';
 import { addItem, addPair, removeItem, removePair, setScalar } from '../../edit/yaml-edits.ts';
@@ -13,7 +13,14 @@ export function* variableRules(scene: KubernetesScene): Iterable<Problem> {
   yield* renamedManager(scene);
   const wishes = delegateWishes(scene.target);
   for (const wish of wishes) yield* duplicateVariable(scene.delegate, wish.name);
-  for (const wish of wishes) yield* variable(scene, scene.delegate, wish);
+  const renamed =
+    scene.delegate.container
+      .get('env')
+      ?.items()
+      .some((item) => isManagerUrl(item.get('name')?.text)) ?? false;
+  for (const wish of wishes) {
+    if (!(renamed && wish.name === 'MANAGER_HOST_AND_PORT')) yield* variable(scene, scene.delegate, wish);
+  }
 }
 
 export function* upgraderVariableRules(scene: KubernetesScene): Iterable<Problem> {
@@ -22,6 +29,11 @@ export function* upgraderVariableRules(scene: KubernetesScene): Iterable<Problem
   for (const job of scene.upgrader.jobs) {
     yield* variable(scene, job, upgraderWish(endpoint));
   }
+}
+
+/** A URL in the place of the name MANAGER_HOST_AND_PORT. */
+export function isManagerUrl(name: string | undefined): boolean {
+  return name !== undefined && /^https?:\/\//.test(name) && !/\/log-service\/*$/.test(name);
 }
 
 /** "Update the name from MANAGER_HOST_AND_PORT to https://...", followed to the letter, leaves a variable named like a URL. */
@@ -64,9 +76,10 @@ function* duplicateVariable({ container }: Workload, name: string): Iterable<Pro
 }
 
 function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iterable<Problem> {
-  const { name, value: wanted, why } = wish;
+  const { name, value: wanted } = wish;
   const source = resolveVariable(workload, name, scene.objects);
-  const base = { message: why, remedy: `Set ${name} to ${wanted}.` };
+  const known = source.kind === 'literal' || source.kind === 'key' ? source.value : undefined;
+  const base = { message: wishMessage(wish, known), remedy: `Set ${name} to ${wanted}.` };
   if (source.kind === 'literal') {
     const unquoted = typeof source.item.get('value')?.json !== 'string';
     if (source.value === wanted && !unquoted) return;
@@ -116,7 +129,7 @@ function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iter
 }
 
 function* absent({ objects }: KubernetesScene, workload: Workload, wish: Wish): Iterable<Problem> {
-  const { name, value: wanted, why } = wish;
+  const { name, value: wanted } = wish;
   const outside =
     wish.code === 'CERTIFICATE_PATH_MISSING' || wish.code === 'GRPC_AUTHORITY_MISSING'
       ? []
@@ -136,7 +149,7 @@ function* absent({ objects }: KubernetesScene, workload: Workload, wish: Wish): 
   yield {
     code: wish.code,
     at: at(list ?? container),
-    message: why,
+    message: wishMessage(wish, undefined),
     remedy: `Add ${name} with the value ${wanted}.`,
     repair: repairAt(list ?? container, `added ${name} with the value ${wanted}`, () => [
       list ? addItem(list, { name, value: wanted }) : addPair(container, 'env', [{ name, value: wanted }]),

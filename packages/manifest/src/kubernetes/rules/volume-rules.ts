@@ -1,8 +1,8 @@
 import { mountDirectory } from '../../delegate-variables.ts';
 import { at, repairAt } from '../../edit/repair.ts';
+import type { PartEdit } from '../../edit/text-part.ts';
 import type { YamlCursor } from '../../edit/yaml-cursor.ts';
 import { addItem, addPair, removeItem, removePair, setScalar } from '../../edit/yaml-edits.ts';
-import type { PartEdit } from '../../edit/yaml-part.ts';
 import type { Problem } from '../../finding.ts';
 import {
   type CertificatePod,

@@ -1,0 +1,96 @@
+import { examineCompose, examineDockerCommand } from '../docker/examine.ts';
+import { EditableText } from '../edit/editable-text.ts';
+import { originalPosition, settle } from '../edit/settle.ts';
+import { type FindingCode, findings, type Problem, type Severity } from '../finding.ts';
+import { detectForm, type ManifestForm } from '../form.ts';
+import { examineHelmCommand, examineHelmValues } from '../helm/examine.ts';
+import { examineKubernetes } from '../kubernetes/examine.ts';
+import { examineUpgraderConfig } from '../upgrader-config/examine.ts';
+import type { CheckContext, Examination, Examiner } from './examination.ts';
+
+/** Something wrong, or worth knowing, in a manifest. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  /** Both from 1. */
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly remedy: string;
+  /** Whether `fix` can mend it by itself. */
+  readonly fixable: boolean;
+}
+
+const examiners: Readonly<Record<ManifestForm, Examiner>> = {
+  kubernetes: examineKubernetes,
+  'helm-values': examineHelmValues,
+  'helm-command': examineHelmCommand,
+  'docker-command': examineDockerCommand,
+  compose: examineCompose,
+  'upgrader-config': examineUpgraderConfig,
+};
+
+/**
+ * Looks for mistakes in a delegate's manifest, by line. What is missing for mTLS is reported once mTLS was begun in the
+ * file (or the account is STRICT); a plain delegate that works is left in peace.
+ *
+ * @throws ManifestError FORM_UNKNOWN for a text that is no manifest, ENDPOINT_INVALID for an unusable `endpoint`.
+ */
+export function check(text: string, context: CheckContext = {}): Finding[] {
+  const source = new EditableText(text);
+  const problems = examine(source, context).flatMap((examination) => examination.problems());
+  return asFindings(problems, source);
+}
+
+export interface Fixed {
+  readonly text: string;
+  /** What was mended, with its line in the input. */
+  readonly fixed: readonly { readonly code: FindingCode; readonly line: number; readonly what: string }[];
+  /** What is left. Lines are those of the new text. */
+  readonly remaining: readonly Finding[];
+}
+
+/** Mends what can be mended without knowing more than the file says: names that do not match, decimal modes, fields out of place. */
+export function fix(text: string, context: CheckContext = {}): Fixed {
+  const source = new EditableText(text);
+  const applied = examine(source, context).flatMap(({ file, problems }) =>
+    settle(file, () => undefined, [problems], isSafe),
+  );
+  return {
+    text: source.text,
+    fixed: applied
+      .map(({ problem, at, what }) => ({ code: problem.code, line: at.line, what }))
+      .sort((a, b) => a.line - b.line),
+    remaining: check(source.text, { ...context, form: context.form ?? detectForm(text) }),
+  };
+}
+
+function examine(source: EditableText, context: CheckContext): Examination[] {
+  const form = context.form ?? detectForm(source.text);
+  return examiners[form](source, context);
+}
+
+function isSafe(problem: Problem): boolean {
+  return problem.repair !== undefined && problem.safe !== false;
+}
+
+function asFindings(problems: readonly Problem[], source: EditableText): Finding[] {
+  const found = new Map<string, Finding>();
+  for (const problem of problems) {
+    const { line, column } = originalPosition(source, problem);
+    const key = `${line}:${column}:${problem.code}`;
+    const known = found.get(key);
+    if (known && (known.fixable || !isSafe(problem))) continue;
+    const severity = problem.severity ?? findings[problem.code].severity;
+    found.set(key, {
+      code: problem.code,
+      severity,
+      line,
+      column,
+      message: problem.message,
+      remedy: problem.remedy,
+      fixable: isSafe(problem),
+    });
+  }
+  return [...found.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}

@@ -1,0 +1,83 @@
+import { EditableText } from '../edit/editable-text.ts';
+import { settle } from '../edit/settle.ts';
+import { YamlCursor } from '../edit/yaml-cursor.ts';
+import { YamlFile } from '../edit/yaml-file.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { imageFault } from '../image-tag.ts';
+import { ManifestError } from '../manifest-error.ts';
+import type { MigrateOptions, Migration } from '../migration.ts';
+import { report, warningsFrom } from '../migration-report.ts';
+import { refusal, refuseDuplicates, refuseUnparsable } from '../yaml-refusals.ts';
+import { type ComposeScene, composeRules } from './compose-rules.ts';
+import { type ComposeService, interpolates, serviceMounts, servicesOf, serviceVariables } from './compose-services.ts';
+import { dockerTarget, filesMissing, mountsBoth } from './docker-target.ts';
+
+/** Migrates the delegate of a compose file; upgraders beside it get the new manager too. */
+export function migrateCompose(text: string, endpoint: Endpoint, options: MigrateOptions): Migration {
+  const source = new EditableText(text);
+  const file = new YamlFile(source);
+  const target = dockerTarget(endpoint, options);
+  refuseUnparsable(file);
+  refuseDuplicates(file);
+  const chosen = chooseService(file, options.delegate);
+  const image = chosen.image;
+  const fault = image?.text !== undefined && !interpolates(image.text) ? imageFault(image.text) : undefined;
+  if (image && fault) throw refusal(source, 'IMAGE_NOT_IMMUTABLE', fault, image);
+  if (!target.files && !mountsBoth(serviceMounts(chosen.service).map((mount) => mount.target))) {
+    throw refusal(source, 'CERTIFICATE_MISSING', `"${chosen.name}" ${filesMissing}`, chosen.service);
+  }
+  const read = (): ComposeScene => {
+    const services = composeServices(file);
+    return {
+      delegate: services.find((each) => each.name === chosen.name) ?? chosen,
+      upgraders: services.filter((each) => each.role === 'upgrader'),
+      target,
+    };
+  };
+  const applied = settle(file, read, composeRules);
+  const left = composeRules.flatMap((rule) => [...rule(read())]);
+  return {
+    form: 'compose',
+    text: source.text,
+    ...report(applied),
+    warnings: warningsFrom(left, source),
+    companions: [],
+  };
+}
+
+export function composeServices(file: YamlFile): ComposeService[] {
+  return file.parts.flatMap((part) => {
+    const root = YamlCursor.root(part);
+    return root ? servicesOf(root) : [];
+  });
+}
+
+function chooseService(file: YamlFile, wanted: string | undefined): ComposeService {
+  const delegates = composeServices(file).filter((each) => each.role === 'delegate');
+  const named = (each: ComposeService) =>
+    each.name === wanted ||
+    serviceVariables(each.service).some((variable) => variable.name === 'DELEGATE_NAME' && variable.value === wanted);
+  const matching = wanted === undefined ? delegates : delegates.filter(named);
+  const [chosen, another] = matching;
+  if (chosen && !another) return chosen;
+  const first = delegates[0];
+  if (!first)
+    throw new ManifestError('NO_DELEGATE', 'There is no delegate among the services of this compose file.', {
+      line: 1,
+      column: 1,
+    });
+  const list = delegates.map((each) => `"${each.name}"`).join(', ');
+  if (!chosen)
+    throw refusal(
+      file.source,
+      'DELEGATE_UNKNOWN',
+      `There is no delegate "${wanted}" in this file; it holds ${list}.`,
+      first.service,
+    );
+  throw refusal(
+    file.source,
+    'SEVERAL_DELEGATES',
+    `The file holds several delegates: ${list}. Say which one is meant.`,
+    another?.service ?? chosen.service,
+  );
+}

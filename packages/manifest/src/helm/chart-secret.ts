@@ -1,0 +1,44 @@
+import type { Place, Problem } from '../finding.ts';
+import { secretManifest } from '../kubernetes/secret-manifest.ts';
+import type { ManifestError } from '../manifest-error.ts';
+import type { CompanionFile, MigrateOptions } from '../migration.ts';
+
+/** The Secret that mTLS.secretName is to name: the one asked for, the one that is set, or one of the delegate's own. */
+export function secretNameFor(
+  delegateName: string,
+  present: string | undefined,
+  options: MigrateOptions,
+  missing: () => ManifestError,
+): string {
+  if (options.secretName !== undefined) return options.secretName;
+  if (present !== undefined && present !== '') return present;
+  if (options.certificate) return `${delegateName}-client-certificate`;
+  throw missing();
+}
+
+/** A chart cannot hold the certificate: its Secret is a file of its own. */
+export function certificateCompanion(
+  name: string,
+  namespace: string | undefined,
+  options: MigrateOptions,
+): CompanionFile[] {
+  if (!options.certificate) return [];
+  const text = secretManifest(name, namespace, options.certificate);
+  return [
+    {
+      path: `${name}.yaml`,
+      text,
+      why: 'The Secret that mTLS.secretName names: apply it in the namespace of the release before "helm upgrade".',
+    },
+  ];
+}
+
+/** The reminder that Helm does not make that Secret. */
+export function secretStep(name: string, at: Place): Problem {
+  return {
+    code: 'CERTIFICATE_SECRET_MISSING',
+    at,
+    message: `The chart expects the Secret "${name}" in the namespace of the release and does not make it.`,
+    remedy: `Create it before "helm upgrade": kubectl create secret generic ${name} --from-file=client.crt --from-file=client.key`,
+  };
+}

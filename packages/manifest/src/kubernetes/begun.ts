@@ -1,0 +1,19 @@
+import { certificateMounts, strayVolume } from './certificate-volume.ts';
+import type { KubernetesScene } from './scene.ts';
+import { variableItems } from './variables.ts';
+
+/** Whether somebody has begun to move this delegate to mTLS: any trace of a certificate counts. */
+export function mtlsBegun({ delegate, upgrader, secret }: KubernetesScene): boolean {
+  const paths = ['DELEGATE_CLIENT_CERTIFICATE_PATH', 'DELEGATE_CLIENT_CERTIFICATE_KEY_PATH'];
+  return (
+    paths.some((name) => variableItems(delegate.container, name).length > 0) ||
+    [delegate, ...upgrader.jobs].some(
+      (pod) => certificateMounts(pod.container).length > 0 || strayVolume(pod, undefined, false),
+    ) ||
+    upgrader.configs.some(
+      ({ root }) => root?.get('clientCertificateFilePath') ?? root?.get('clientCertificateKeyFilePath'),
+    ) ||
+    secret.object !== undefined ||
+    secret.mixed.length > 0
+  );
+}
