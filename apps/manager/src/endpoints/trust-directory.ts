@@ -29,6 +29,11 @@ interface Entry {
 
 /** Entries are small next to a connection; the bound only stops a flood of invented account ids. */
 const MAX_ENTRIES = 50_000;
+/**
+ * A database that does not answer must not hold a handshake or a request open, and one question that hangs must not
+ * stand for the next: whoever asks after this asks the database anew.
+ */
+const LOOKUP_TIMEOUT_MS = 5_000;
 
 /**
  * What is true of every endpoint now. Answers come from memory, and an entry dies in the same moment as the fact that
@@ -40,12 +45,14 @@ const MAX_ENTRIES = 50_000;
 export class TrustDirectory {
   readonly #source: EndpointSource;
   readonly #bus: Bus;
+  readonly #timeoutMs: number;
   readonly #byAccount = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
   readonly #byFqdn = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
 
-  constructor(source: EndpointSource, bus: Bus) {
+  constructor(source: EndpointSource, bus: Bus, timeoutMs = LOOKUP_TIMEOUT_MS) {
     this.#source = source;
     this.#bus = bus;
+    this.#timeoutMs = timeoutMs;
     bus.subscribe('trust-changed', ({ accountId }) => {
       this.#byAccount.delete(accountId);
       for (const [fqdn, entry] of this.#byFqdn.entries()) {
@@ -58,12 +65,12 @@ export class TrustDirectory {
     });
   }
 
-  /** The account's endpoint, or null when it has none. Rejects when the database does not answer: then refuse. */
+  /** The account's endpoint, or null when it has none. Rejects when the database does not answer in time: then refuse. */
   byAccount(accountId: string): Promise<LiveEndpoint | null> {
     return this.#find(this.#byAccount, accountId, () => this.#source.byAccount(accountId), true);
   }
 
-  /** The endpoint of a canonical name, or null. Rejects when the database does not answer: then refuse. */
+  /** The endpoint of a canonical name, or null. Rejects when the database does not answer in time: then refuse. */
   byFqdn(fqdn: string): Promise<LiveEndpoint | null> {
     // Unknown names are not kept: scanning for names could otherwise push out the real ones.
     return this.#find(this.#byFqdn, fqdn, () => this.#source.byFqdn(fqdn), false);
@@ -75,10 +82,10 @@ export class TrustDirectory {
     read: () => Promise<MtlsEndpoint | null>,
     keepAbsence: boolean,
   ): Promise<LiveEndpoint | null> {
-    if (!this.#bus.inStep) return read().then(toLive);
+    if (!this.#bus.inStep) return this.#readInTime(read);
     const kept = entries.get(key);
     if (kept !== undefined) return kept.endpoint;
-    const entry: Entry = { endpoint: read().then(toLive), accountId: null };
+    const entry: Entry = { endpoint: this.#readInTime(read), accountId: null };
     entries.set(key, entry);
     const drop = () => {
       if (entries.peek(key) === entry) entries.delete(key);
@@ -88,6 +95,19 @@ export class TrustDirectory {
       if (endpoint === null && !keepAbsence) drop();
     }, drop);
     return entry.endpoint;
+  }
+
+  async #readInTime(read: () => Promise<MtlsEndpoint | null>): Promise<LiveEndpoint | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const failure = new Error(`the database did not say within ${this.#timeoutMs} ms whom to trust`);
+      timer = setTimeout(() => reject(failure), this.#timeoutMs);
+    });
+    try {
+      return toLive(await Promise.race([read(), late]));
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

@@ -14,9 +14,6 @@ import type { RefusalResponder } from './refusal-responder.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
 
-/** A database that does not answer must not hold a handshake open; the client is refused and tries again. */
-const LOOKUP_TIMEOUT_MS = 5_000;
-
 export interface MtlsListenerParts {
   readonly directory: TrustDirectory;
   readonly contexts: EndpointContexts;
@@ -60,7 +57,8 @@ export class MtlsListener {
       ALPNProtocols: ['http/1.1'],
       SNICallback(name, done) {
         keepPeerCertificates(this);
-        // Total and bounded in time: an SNICallback that throws ends the process, one that never answers leaks the socket.
+        // Total and bounded in time (the directory's lookups are): an SNICallback that throws ends the process, one that
+        // never answers leaks the socket.
         lookUp(this, name).then(
           (context) => done(null, context),
           (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
@@ -80,9 +78,10 @@ export class MtlsListener {
   async #contextFor(socket: unknown, name: string): Promise<SecureContext | undefined> {
     const serverName = canonicalServerName(name);
     if (serverName === null || !(socket instanceof TLSSocket)) return undefined;
-    const endpoint = await withTimeout(this.#parts.directory.byFqdn(serverName), LOOKUP_TIMEOUT_MS);
+    const endpoint = await this.#parts.directory.byFqdn(serverName);
     if (endpoint === null) return undefined;
-    const context = this.#parts.contexts.contextOf(endpoint);
+    // An endpoint whose bundle cannot be read trusts nobody. Its clients are told so after a handshake under nobody's CA.
+    const context = endpoint.authorities.length === 0 ? undefined : this.#parts.contexts.contextOf(endpoint);
     this.#verifiedUnder.set(socket, endpoint);
     return context;
   }
@@ -115,7 +114,7 @@ export class MtlsListener {
     });
     // The bundle may have changed between ClientHello and now. The connection is registered, so a change from here on
     // re-judges it; one before is seen by this look. Closed without a reason: its next handshake is judged anew.
-    const current = await withTimeout(directory.byFqdn(serverName), LOOKUP_TIMEOUT_MS);
+    const current = await directory.byFqdn(serverName);
     if (current?.trustKey !== verifiedUnder.trustKey) {
       socket.destroy();
       return;
@@ -157,16 +156,4 @@ export class MtlsListener {
 /** Refusal reasons are ledger codes, but for the two of the second door, which existing clients know by another name. */
 export function errorCodeOf(reason: RefusalReason): ConstructorParameters<typeof SallyportError>[0] {
   return reason === 'AUTHORITY_MISMATCH' || reason === 'MTLS_REQUIRED' ? 'INVALID_AGENT_MTLS_AUTHORITY' : reason;
-}
-
-async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
