@@ -42,7 +42,8 @@ export class AgentAuthentication {
    * connection, proved in its handshake: no header is looked at, so there is none to forge.
    * Throws SallyportError with status 401; a refused transport is recorded for the account.
    */
-  async authenticate({ socket, headers, accountId }: AgentRequest): Promise<AgentCaller> {
+  async authenticate(request: AgentRequest): Promise<AgentCaller> {
+    const { socket, accountId } = request;
     if (accountId === undefined || !ACCOUNT_IDENTIFIER.test(accountId)) {
       throw new SallyportError('INVALID_TOKEN', 'Access denied: the request names no account.', {
         remedy: 'Name the account in the query parameter accountId.',
@@ -51,7 +52,16 @@ export class AgentAuthentication {
     const connection = this.#connections.of(socket);
     if (connection === undefined) throw new SallyportError('SERVICE_UNAVAILABLE', 'The connection is being closed.');
     // Bound first, judged second: see LiveConnections.bind.
-    this.#connections.bind(connection, accountId);
+    const release = this.#connections.bind(connection, accountId);
+    try {
+      return await this.#judge(connection, accountId, request.headers);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async #judge(connection: LiveConnection, accountId: string, headers: IncomingHttpHeaders): Promise<AgentCaller> {
     const { identity } = connection;
     const endpoint = await this.#directory.byAccount(accountId);
     const verdict = judgeTransport({ endpoint, authority: identity.authority });

@@ -24,8 +24,6 @@ export interface CutReason {
 export interface LiveConnection {
   readonly socket: TLSSocket;
   readonly identity: ConnectionIdentity;
-  /** Accounts whose delegates were authenticated, or tried to be, on it; for mTLS its own account from the start. */
-  readonly accounts: ReadonlySet<string>;
   /** Set by a push stream, to tell its client why before the socket goes. */
   onCut: ((reason: CutReason) => void) | null;
 }
@@ -35,7 +33,8 @@ const FAREWELL_MS = 50;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface Entry extends LiveConnection {
-  readonly accounts: Set<string>;
+  /** Accounts that it is tied to, each with how often. */
+  readonly accounts: Map<string, number>;
   expiry: NodeJS.Timeout | null;
   cut: boolean;
 }
@@ -50,7 +49,7 @@ export class LiveConnections {
   }
 
   add(socket: TLSSocket, identity: ConnectionIdentity): LiveConnection {
-    const entry: Entry = { socket, identity, accounts: new Set(), onCut: null, expiry: null, cut: false };
+    const entry: Entry = { socket, identity, accounts: new Map(), onCut: null, expiry: null, cut: false };
     this.#bySocket.set(socket, entry);
     if (identity.listener === 'mtls') {
       this.bind(entry, identity.accountId);
@@ -67,14 +66,18 @@ export class LiveConnections {
   /**
    * Ties a connection to an account. A plain connection is tied *before* the account's mode is read: a flip to STRICT
    * that comes in between then finds it here and cuts it, one that came earlier is seen by the read.
+   *
+   * The returned function takes this tie back, for a caller who then turns out to be nobody of the account: without it
+   * whoever sends one request for each of a million invented accounts makes us remember them all.
    */
-  bind(connection: LiveConnection, accountId: string): void {
+  bind(connection: LiveConnection, accountId: string): () => void {
     const entry = this.#bySocket.get(connection.socket);
-    if (entry === undefined || entry.accounts.has(accountId)) return;
-    entry.accounts.add(accountId);
+    if (entry === undefined) return () => undefined;
+    entry.accounts.set(accountId, (entry.accounts.get(accountId) ?? 0) + 1);
     const members = this.#byAccount.get(accountId);
     if (members === undefined) this.#byAccount.set(accountId, new Set([entry]));
     else members.add(entry);
+    return () => this.#release(entry, accountId);
   }
 
   ofAccount(accountId: string): readonly LiveConnection[] {
@@ -118,13 +121,25 @@ export class LiveConnections {
     entry.expiry.unref();
   }
 
+  #release(entry: Entry, accountId: string): void {
+    const ties = entry.accounts.get(accountId) ?? 0;
+    if (ties > 1) {
+      entry.accounts.set(accountId, ties - 1);
+      return;
+    }
+    entry.accounts.delete(accountId);
+    this.#leave(entry, accountId);
+  }
+
   #remove(entry: Entry): void {
     if (entry.expiry !== null) clearTimeout(entry.expiry);
     this.#bySocket.delete(entry.socket);
-    for (const accountId of entry.accounts) {
-      const members = this.#byAccount.get(accountId);
-      members?.delete(entry);
-      if (members?.size === 0) this.#byAccount.delete(accountId);
-    }
+    for (const accountId of entry.accounts.keys()) this.#leave(entry, accountId);
+  }
+
+  #leave(entry: Entry, accountId: string): void {
+    const members = this.#byAccount.get(accountId);
+    members?.delete(entry);
+    if (members?.size === 0) this.#byAccount.delete(accountId);
   }
 }
