@@ -1,5 +1,5 @@
 import type { Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Bus } from '../bus/bus.ts';
@@ -30,6 +30,9 @@ export interface GatewayParts {
   readonly logger: Logger;
 }
 
+/** When the gateway closes, connections that are still in their handshake have this long, in milliseconds. */
+const STRAGGLERS_MS = 100;
+
 /** The two listeners, the first door, and the live connections. Sockets and nothing else: it knows no route. */
 export class Gateway {
   readonly #parts: GatewayParts;
@@ -39,6 +42,8 @@ export class Gateway {
   readonly #public: PublicListener;
   readonly #mtls: MtlsListener;
   readonly #nobodysCa: string;
+  /** Every TCP connection, the ones in the middle of a handshake included. */
+  readonly #sockets = new Set<Socket>();
   readonly #unsubscribe: (() => void)[];
 
   /** `apiServer` is an HTTP server that listens nowhere itself: it gets the sockets that were admitted here. */
@@ -55,6 +60,12 @@ export class Gateway {
       responder: this.#responder,
       admit,
     });
+    for (const { server } of [this.#public, this.#mtls]) {
+      server.on('connection', (socket: Socket) => {
+        this.#sockets.add(socket);
+        socket.once('close', () => this.#sockets.delete(socket));
+      });
+    }
     this.#unsubscribe = [
       parts.bus.subscribe('trust-changed', ({ accountId }) => this.#rejudge(accountId)),
       parts.bus.subscribe('resync', async () => {
@@ -94,7 +105,12 @@ export class Gateway {
     const closed = [this.#public.server, this.#mtls.server].map(close);
     this.#responder.closeAll();
     this.#parts.connections.cutAll({ code: 'SERVICE_UNAVAILABLE', message: 'the manager is stopping' });
+    // Whoever came through a handshake after that cut would otherwise keep us open for as long as it likes.
+    const stragglers = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, STRAGGLERS_MS);
     await Promise.all(closed);
+    clearTimeout(stragglers);
   }
 
   /** Resolves when every connection of the account that no longer holds has been cut. Touches no other account's. */
