@@ -41,6 +41,7 @@ export class AgentTokens {
   readonly #clock: Clock;
   readonly #verified = new LRUCache<string, Verified>({ max: MAX_VERIFIED });
   readonly #generations = new Map<string, number>();
+  #resyncs = 0;
 
   constructor(source: TokenKeySource, bus: Bus, clock: Clock) {
     this.#source = source;
@@ -52,7 +53,10 @@ export class AgentTokens {
     bus.subscribe('tokens-changed', changed);
     // Deleting an account deletes its tokens.
     bus.subscribe('trust-changed', changed);
-    bus.subscribe('resync', () => this.#verified.clear());
+    bus.subscribe('resync', () => {
+      this.#resyncs += 1;
+      this.#verified.clear();
+    });
   }
 
   /**
@@ -119,7 +123,7 @@ export class AgentTokens {
   }
 
   #generation(accountId: string): number {
-    return this.#generations.get(accountId) ?? 0;
+    return this.#resyncs + (this.#generations.get(accountId) ?? 0);
   }
 }
 

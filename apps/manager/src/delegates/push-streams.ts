@@ -26,6 +26,8 @@ export interface PushStreamParts {
 
 /** The stream's close code when trust or token no longer holds; the reason is "CODE: message". */
 const CLOSE_REFUSED = 4401;
+/** "Try again later" (RFC 6455 7.4.2's registry): the delegate is not registered, or not any more. */
+const CLOSE_UNKNOWN = 1013;
 const PING_EVERY_MS = 20_000;
 /** Heartbeat frames are `{}`; nothing a delegate sends on the stream is larger. */
 const MAX_FRAME_BYTES = 4_096;
@@ -53,12 +55,20 @@ export class PushStreams {
     clientTracking: false,
   });
   readonly #streams = new Set<Stream>();
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: (() => void)[];
   readonly #timer: NodeJS.Timeout;
 
   constructor(parts: PushStreamParts, server: Server) {
     this.#parts = parts;
-    this.#unsubscribe = parts.bus.subscribe('tokens-changed', ({ accountId }) => this.#dropRevoked(accountId));
+    this.#unsubscribe = [
+      parts.bus.subscribe('tokens-changed', ({ accountId }) => this.#dropRevoked(accountId)),
+      // Deleting an account deletes its tokens.
+      parts.bus.subscribe('trust-changed', ({ accountId }) => this.#dropRevoked(accountId)),
+      parts.bus.subscribe('resync', async () => {
+        const accountIds = new Set([...this.#streams].map(({ caller }) => caller.accountId));
+        await Promise.all([...accountIds].map((accountId) => this.#dropRevoked(accountId)));
+      }),
+    ];
     this.#timer = setInterval(() => this.#pingAll(), PING_EVERY_MS);
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.on('error', (error) => parts.logger.debug({ err: error }, 'upgrade failed'));
@@ -72,24 +82,34 @@ export class PushStreams {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     for (const { socket } of this.#streams) socket.close(1001, 'the manager is stopping');
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     checkHost(this.#parts.connections.of(request.socket), request.headers.host);
-    const url = new URL(request.url ?? '/', 'https://manager');
-    const delegateId = STREAM_PATH.exec(url.pathname)?.[1];
+    const [path = '', query] = (request.url ?? '').split('?', 2);
+    const delegateId = STREAM_PATH.exec(path)?.[1];
     if (delegateId === undefined) {
-      throw new SallyportError('RESOURCE_NOT_FOUND', `There is no stream at ${url.pathname.slice(0, 200)}.`);
+      throw new SallyportError('RESOURCE_NOT_FOUND', `There is no stream at ${path.slice(0, 200)}.`);
     }
-    const accountId = url.searchParams.get('accountId') ?? undefined;
+    const accountIds = new URLSearchParams(query).getAll('accountId');
     const { authentication, delegates } = this.#parts;
-    const caller = await authentication.authenticate({ socket: request.socket, headers: request.headers, accountId });
+    const agentRequest = {
+      socket: request.socket,
+      headers: request.headers,
+      accountId: accountIds.length === 1 ? accountIds[0] : undefined,
+    };
+    const caller = await authentication.authenticate(agentRequest);
     await delegates.heartbeat(caller, delegateId);
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) =>
-      this.#open({ socket: webSocket, caller, delegateId, alive: true }),
-    );
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#open({ socket: webSocket, caller, delegateId, alive: true });
+      // A token revoked since it was verified did not find this stream to end it; from here on a revocation does.
+      authentication.authenticate(agentRequest).catch((error: unknown) => {
+        const { code, message } = asSallyportError(error);
+        this.#parts.connections.cut(caller.connection, { code, message });
+      });
+    });
   }
 
   #open(stream: Stream): void {
@@ -113,7 +133,7 @@ export class PushStreams {
     socket.on('message', () => this.#heard(stream));
     if (presence.get(caller.accountId, delegateId) === undefined) {
       // Gone between the upgrade's start and here.
-      socket.close(1013, 'register again');
+      socket.close(CLOSE_UNKNOWN, 'register again');
       return;
     }
     leave = presence.openStream(delegateId, sink);
@@ -130,7 +150,10 @@ export class PushStreams {
 
   #heard(stream: Stream): void {
     stream.alive = true;
-    this.#parts.presence.touchKnown(stream.caller.accountId, stream.delegateId, stream.caller.via);
+    const { caller, delegateId, socket } = stream;
+    // Deleted, or unregistered on another connection: nothing would ever be sent to it here.
+    if (!this.#parts.presence.touchKnown(caller.accountId, delegateId, caller.via))
+      socket.close(CLOSE_UNKNOWN, 'register again');
   }
 
   #pingAll(): void {
@@ -149,9 +172,12 @@ export class PushStreams {
     const streams = [...this.#streams].filter(({ caller }) => caller.accountId === accountId);
     if (streams.length === 0) return;
     const active = await this.#parts.tokens.activeIds(accountId);
-    for (const { socket, caller } of streams) {
-      if (!active.has(caller.via.tokenId))
-        socket.close(CLOSE_REFUSED, closeReason('REVOKED_TOKEN: The delegate token was revoked.'));
+    for (const { caller } of streams) {
+      if (active.has(caller.via.tokenId)) continue;
+      this.#parts.connections.cut(caller.connection, {
+        code: 'REVOKED_TOKEN',
+        message: 'The delegate token was revoked.',
+      });
     }
   }
 }
@@ -165,10 +191,11 @@ function closeReason(text: string): string {
 /** Answers a refused upgrade as any other request: with the error body, then closes. */
 function refuse(socket: Duplex, error: unknown, logger: Logger): void {
   const correlationId = randomUUID();
-  const known =
-    error instanceof SallyportError ? error : new SallyportError('INTERNAL_SERVER_ERROR', 'The control plane failed.');
+  const known = asSallyportError(error);
   if (known.status >= 500) logger.error({ err: error, correlationId }, 'a push stream could not be opened');
   const body = JSON.stringify(errorBody(known, correlationId));
+  // The server has let go of the socket: nobody else ends it when the client does not close its side.
+  socket.once('finish', () => socket.destroy());
   socket.end(
     [
       `HTTP/1.1 ${known.status} Refused`,
@@ -180,4 +207,10 @@ function refuse(socket: Duplex, error: unknown, logger: Logger): void {
       body,
     ].join('\r\n'),
   );
+}
+
+function asSallyportError(error: unknown): SallyportError {
+  return error instanceof SallyportError
+    ? error
+    : new SallyportError('INTERNAL_SERVER_ERROR', 'The control plane failed.');
 }
