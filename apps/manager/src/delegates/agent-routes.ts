@@ -94,7 +94,7 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
           response: { 200: TaskEvents },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const caller = agentOf(request);
         const { delegateId } = request.params;
         await delegates.heartbeat(caller, delegateId);
@@ -102,7 +102,8 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
         const queued = present === undefined ? [] : await dispatcher.eventsFor(present);
         const waitMs = queued.length > 0 ? 0 : (request.query.waitSeconds ?? 0) * 1000;
         const gone = new AbortController();
-        request.raw.socket.once('close', () => gone.abort());
+        // The answer's own end: a listener on the socket would stay there for each poll of a kept connection.
+        reply.raw.once('close', () => gone.abort());
         const pushed = await presence.poll(delegateId, waitMs, gone.signal);
         const known = new Set(queued.map((event) => event.delegateTaskId));
         return {

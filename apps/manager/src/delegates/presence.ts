@@ -164,7 +164,7 @@ export class Presence {
     const entry = this.#entries.get(delegateId);
     if (entry === undefined || entry.accountId !== accountId) return false;
     if (entry.sink !== null) entry.sink.send(events);
-    else if (entry.undelivered.length < MAX_UNDELIVERED) entry.undelivered.push(...events);
+    else keepOnce(entry.undelivered, events);
     return true;
   }
 
@@ -261,5 +261,15 @@ export class Presence {
 
   #now(): number {
     return this.#clock.now().getTime();
+  }
+}
+
+/** A queued task is offered again and again; the poller that has not come yet needs to hear of it once. */
+function keepOnce(waiting: TaskEvent[], events: readonly TaskEvent[]): void {
+  for (const event of events) {
+    const known = waiting.some(
+      ({ delegateTaskId, eventType }) => delegateTaskId === event.delegateTaskId && eventType === event.eventType,
+    );
+    if (!known && waiting.length < MAX_UNDELIVERED) waiting.push(event);
   }
 }

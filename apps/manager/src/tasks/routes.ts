@@ -64,12 +64,13 @@ export function taskRoutes(tasks: TaskService): Registration {
           response: { 200: restResponse(TaskDetails) },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const { waitSeconds = 0 } = request.query;
         const account = accountOf(request);
         if (waitSeconds === 0) return success(details(await tasks.get(account, request.params.taskId)));
         const gone = new AbortController();
-        request.raw.socket.once('close', () => gone.abort());
+        // The answer's own end: a listener on the socket would stay there for each request of a kept connection.
+        reply.raw.once('close', () => gone.abort());
         return success(
           details(await tasks.getWhenFinished(account, request.params.taskId, waitSeconds * 1000, gone.signal)),
         );
