@@ -44,22 +44,25 @@ export interface Report {
 export class TaskService {
   readonly #parts: TaskServiceParts;
   readonly #waiting = new Map<string, Set<() => void>>();
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: (() => void)[];
   readonly #timer: NodeJS.Timeout;
   #sweeping = false;
 
   constructor(parts: TaskServiceParts) {
     this.#parts = parts;
-    this.#unsubscribe = parts.bus.subscribe('task-finished', ({ taskId }) => {
-      for (const wake of this.#waiting.get(taskId) ?? []) wake();
-    });
+    this.#unsubscribe = [
+      parts.bus.subscribe('task-finished', ({ taskId }) => {
+        for (const wake of this.#waiting.get(taskId) ?? []) wake();
+      }),
+      parts.bus.subscribe('resync', () => this.#wakeAll()),
+    ];
     this.#timer = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#unsubscribe();
-    for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#wakeAll();
   }
 
   /** When it returns, the task survives anything that happens to this process. */
@@ -98,7 +101,7 @@ export class TaskService {
     return task;
   }
 
-  /** The task once it has ended, or as it is when `waitMs` is over. */
+  /** The task once it has ended, or as it is when `waitMs` is over or its end may have been missed. */
   async getWhenFinished(accountId: string, id: string, waitMs: number, signal: AbortSignal): Promise<Task> {
     let over: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
@@ -133,10 +136,13 @@ export class TaskService {
     if (task.finishedAt !== null)
       throw new SallyportError('CONFLICT', `Task '${id}' has ended already (${task.status}).`);
     const aborted = await this.#finish(task, { status: 'ABORTED', result: null, error: 'aborted by request' });
-    if (aborted && task.status === 'RUNNING') {
+    const after = await this.get(accountId, id);
+    if (!aborted) throw new SallyportError('CONFLICT', `Task '${id}' has ended in the same moment (${after.status}).`);
+    // By what is stored now: a delegate may have taken it since it was read as queued.
+    if (after.delegateId !== null) {
       await this.#parts.bus.commit({ type: 'task-aborted', accountId, taskId: id }, async () => undefined);
     }
-    return this.get(accountId, id);
+    return after;
   }
 
   /**
@@ -218,6 +224,11 @@ export class TaskService {
     } finally {
       this.#sweeping = false;
     }
+  }
+
+  /** Whoever waits for a task's end looks at it again. */
+  #wakeAll(): void {
+    for (const waiters of this.#waiting.values()) for (const wake of waiters) wake();
   }
 
   #now(): number {
