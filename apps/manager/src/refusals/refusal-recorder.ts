@@ -31,10 +31,12 @@ const FLUSH_EVERY_MS = 250;
 /** Groups waiting to be written. A flood of ever new clients is counted as one group per account beyond this. */
 const MAX_PENDING = 2_000;
 const MAX_PENDING_PER_ACCOUNT = 200;
+/** With the groups of those others. A client chooses the account that it names, so beyond this they are only counted. */
+const MOST_PENDING = 2_500;
 
 /**
  * Takes refusals as fast as they come and writes them grouped, a few times a second: a flood costs a counter, neither
- * memory nor a write for each. `record` never blocks and never throws.
+ * memory nor a write for each, also while the store is slow. `record` never blocks and never throws.
  */
 export class RefusalRecorder {
   readonly #store: RefusalWriter;
@@ -43,7 +45,8 @@ export class RefusalRecorder {
   #pending = new Map<string, { -readonly [K in keyof RefusalGroup]: RefusalGroup[K] }>();
   #perAccount = new Map<string | null, number>();
   #timer: NodeJS.Timeout | null = null;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | null = null;
+  #dropped = 0;
 
   constructor(store: RefusalWriter, clock: Clock, logger: Logger) {
     this.#store = store;
@@ -61,31 +64,47 @@ export class RefusalRecorder {
     }
     if (pending !== undefined) {
       Object.assign(pending, refusal, { lastSeen: now, count: pending.count + 1 });
-    } else {
+    } else if (this.#pending.size < MOST_PENDING) {
       this.#pending.set(id, { ...refusal, id, firstSeen: now, lastSeen: now, count: 1 });
       this.#perAccount.set(refusal.accountId, (this.#perAccount.get(refusal.accountId) ?? 0) + 1);
+    } else {
+      this.#dropped += 1;
     }
-    if (this.#timer === null) {
-      this.#timer = setTimeout(() => void this.flush(), FLUSH_EVERY_MS);
-      this.#timer.unref();
-    }
+    this.#schedule();
   }
 
   /** Resolves when everything recorded so far is in the store, or its loss is in the log. Never rejects. */
-  flush(): Promise<void> {
+  async flush(): Promise<void> {
+    // One write at a time: while the store hangs, refusals add up in the bounded groups that wait for the next one.
+    while (this.#writing !== null) await this.#writing;
+    if (this.#pending.size === 0) return;
+    this.#writing = this.#write().finally(() => {
+      this.#writing = null;
+      if (this.#pending.size > 0) this.#schedule();
+    });
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const groups = [...this.#pending.values()];
+    const dropped = this.#dropped;
     this.#pending = new Map();
     this.#perAccount = new Map();
-    if (groups.length > 0) {
-      this.#writing = this.#writing
-        .then(() => this.#store.add(groups))
-        .catch((error: unknown) =>
-          this.#logger.error({ err: error, groups: groups.length }, 'refusals were not recorded'),
-        );
+    this.#dropped = 0;
+    if (dropped > 0) this.#logger.warn({ dropped }, 'a flood of refusals: these were counted, not recorded');
+    try {
+      await this.#store.add(groups);
+    } catch (error) {
+      this.#logger.error({ err: error, groups: groups.length }, 'refusals were not recorded');
     }
-    return this.#writing;
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null || this.#writing !== null) return;
+    this.#timer = setTimeout(() => void this.flush(), FLUSH_EVERY_MS);
+    this.#timer.unref();
   }
 
   #isFull(accountId: string | null): boolean {
