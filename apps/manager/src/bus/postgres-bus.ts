@@ -10,6 +10,18 @@ const CHANNEL = 'sallyport';
 /** How often a silent listening connection is asked whether it still lives; a half-dead one hears no change. */
 const PROBE_EVERY_MS = 2_000;
 const RECONNECT_AFTER_MS = 250;
+const ANSWER_TIMEOUT_MS = 5_000;
+
+export interface PostgresBusTimings {
+  readonly probeEveryMs: number;
+  readonly reconnectAfterMs: number;
+}
+
+/** The connection that hears of other replicas; `lost` aborts in the moment that it does not any more. */
+interface Line {
+  readonly client: pg.Client;
+  readonly lost: AbortSignal;
+}
 
 interface Announcement {
   readonly from: string;
@@ -26,23 +38,37 @@ export class PostgresBus implements Bus {
   readonly #url: string;
   readonly #replicaId: string;
   readonly #logger: Logger;
+  readonly #timings: PostgresBusTimings;
   readonly #stopping = new AbortController();
   #inStep = false;
   #listening: Promise<void> = Promise.resolve();
 
-  private constructor(database: Kysely<Schema>, url: string, replicaId: string, logger: Logger) {
+  private constructor(
+    database: Kysely<Schema>,
+    url: string,
+    replicaId: string,
+    logger: Logger,
+    timings: PostgresBusTimings,
+  ) {
     this.#local = new LocalBus(database, logger);
     this.#database = database;
     this.#url = url;
     this.#replicaId = replicaId;
     this.#logger = logger;
+    this.#timings = timings;
   }
 
   /** Resolves when the listening connection is up. Rejects when PostgreSQL cannot be reached. */
-  static async open(database: Kysely<Schema>, url: string, replicaId: string, logger: Logger): Promise<PostgresBus> {
-    const bus = new PostgresBus(database, url, replicaId, logger);
-    const client = await bus.#connect();
-    bus.#listening = bus.#listen(client);
+  static async open(
+    database: Kysely<Schema>,
+    url: string,
+    replicaId: string,
+    logger: Logger,
+    timings: PostgresBusTimings = { probeEveryMs: PROBE_EVERY_MS, reconnectAfterMs: RECONNECT_AFTER_MS },
+  ): Promise<PostgresBus> {
+    const bus = new PostgresBus(database, url, replicaId, logger, timings);
+    const line = await bus.#connect();
+    bus.#listening = bus.#listen(line);
     return bus;
   }
 
@@ -71,8 +97,21 @@ export class PostgresBus implements Bus {
     await this.#local.close();
   }
 
-  async #connect(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: this.#url, connectionTimeoutMillis: 5_000, keepAlive: true });
+  async #connect(): Promise<Line> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      connectionTimeoutMillis: ANSWER_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    const lost = new AbortController();
+    // From the first moment on: an 'error' event without a listener would end the process.
+    for (const event of ['error', 'end'] as const) {
+      client.on(event, () => {
+        if (!lost.signal.aborted) this.#inStep = false;
+        lost.abort();
+      });
+    }
     try {
       await client.connect();
       client.on('notification', (notification) => this.#hear(notification.payload));
@@ -81,18 +120,18 @@ export class PostgresBus implements Bus {
       await client.end();
       throw error;
     }
-    this.#inStep = true;
-    return client;
+    this.#inStep = !lost.signal.aborted;
+    return { client, lost: lost.signal };
   }
 
   /** Holds a listening connection for as long as the bus is open. Never rejects. */
-  async #listen(first: pg.Client): Promise<void> {
-    let client: pg.Client | null = first;
+  async #listen(first: Line): Promise<void> {
+    let line: Line | null = first;
     while (!this.#stopping.signal.aborted) {
-      if (client !== null) {
-        await this.#untilLost(client);
+      if (line !== null) {
+        await this.#untilLost(line);
         this.#inStep = false;
-        await client
+        await line.client
           .end()
           .catch((error: unknown) => this.#logger.debug({ err: error }, 'the lost connection did not close'));
         if (this.#stopping.signal.aborted) return;
@@ -101,32 +140,30 @@ export class PostgresBus implements Bus {
         );
         await this.#local.deliver({ type: 'resync' });
       }
-      await sleep(RECONNECT_AFTER_MS, null, { signal: this.#stopping.signal }).catch(() => null);
+      await sleep(this.#timings.reconnectAfterMs, null, { signal: this.#stopping.signal }).catch(() => null);
       if (this.#stopping.signal.aborted) return;
-      client = await this.#connect().catch((error: unknown) => {
+      line = await this.#connect().catch((error: unknown) => {
         this.#logger.debug({ err: error }, 'PostgreSQL is still not reachable');
         return null;
       });
       // What was missed while away: everybody who kept something re-reads it.
-      if (client !== null) await this.#local.deliver({ type: 'resync' });
+      if (line !== null) await this.#local.deliver({ type: 'resync' });
     }
   }
 
   /** Resolves when the connection is gone, does not answer in time, or the bus is being closed. */
-  async #untilLost(client: pg.Client): Promise<void> {
-    const lost = new AbortController();
-    const over = AbortSignal.any([lost.signal, this.#stopping.signal]);
-    client.on('error', () => lost.abort());
-    client.on('end', () => lost.abort());
+  async #untilLost({ client, lost }: Line): Promise<void> {
+    const { probeEveryMs } = this.#timings;
+    const over = AbortSignal.any([lost, this.#stopping.signal]);
     while (!over.aborted) {
-      await sleep(PROBE_EVERY_MS, null, { signal: over }).catch(() => null);
+      await sleep(probeEveryMs, null, { signal: over }).catch(() => null);
       if (over.aborted) return;
       const answered = await Promise.race([
         client.query('SELECT 1').then(
           () => true,
           () => false,
         ),
-        sleep(PROBE_EVERY_MS, false, { signal: over }).catch(() => false),
+        sleep(probeEveryMs, false, { signal: over }).catch(() => false),
       ]);
       if (!answered) return;
     }
