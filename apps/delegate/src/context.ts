@@ -40,7 +40,8 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
     const state = new ConnectionState(logger);
     const metrics = createMetrics({
       connected: () => state.phase === 'connected',
-      certificateDaysLeft: () => (client.identity === null ? null : daysLeft(client.identity, Date.now())),
+      certificateDaysLeft:
+        certificates === null ? null : () => daysLeft(client.identity ?? certificates.current, Date.now()),
       memoryThresholdPercent: config.memoryThresholdPercent,
     });
     const http = httpTaskHandler({

@@ -63,6 +63,11 @@ async function farewell(context: DelegateContext, config: DelegateConfig, logger
   const { running } = runner;
   logger.info({ running, unreported: reporter.unreported, gracePeriodMs }, 'stopping: no more tasks are taken');
   runner.drain();
+  const delegateId = session.registeredId;
+  if (delegateId !== null) {
+    // So that nothing is offered here meanwhile. Not waited for: the work goes on whether it arrives or not.
+    api.announceCapacity(delegateId, 0).catch((error: unknown) => logger.debug({ err: error }, 'no word of stopping'));
+  }
   if (!(await runner.idle(gracePeriodMs))) {
     logger.warn({ running: runner.running }, 'the grace period is over: the tasks that still run are ended');
     runner.interruptAll('The delegate was stopped before the task ended.');
@@ -70,7 +75,6 @@ async function farewell(context: DelegateContext, config: DelegateConfig, logger
   }
   const reported = await reporter.flushed(Math.max(deadline - Date.now(), timings.farewellMs));
   if (!reported) reporter.abandon();
-  const delegateId = session.registeredId;
   if (delegateId !== null) {
     await api
       .unregister(delegateId)

@@ -3,8 +3,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface MetricSources {
   readonly connected: () => boolean;
-  /** Null without a client certificate. */
-  readonly certificateDaysLeft: () => number | null;
+  /** Null when the delegate has no client certificate; then there is no such metric. */
+  readonly certificateDaysLeft: (() => number) | null;
   readonly memoryThresholdPercent: number;
 }
 
@@ -42,16 +42,17 @@ export function createMetrics(sources: MetricSources): Metrics {
       this.set(memoryUsedPercent() > sources.memoryThresholdPercent ? 1 : 0);
     },
   });
-  new Gauge({
-    name: 'sallyport_delegate_client_certificate_days_left',
-    help: 'Days until the client certificate expires, negative afterwards; absent without a client certificate',
-    registers,
-    collect() {
-      const days = sources.certificateDaysLeft();
-      if (days === null) this.reset();
-      else this.set(days);
-    },
-  });
+  const { certificateDaysLeft } = sources;
+  if (certificateDaysLeft !== null) {
+    new Gauge({
+      name: 'sallyport_delegate_client_certificate_days_left',
+      help: 'Days until the client certificate in use expires, negative afterwards',
+      registers,
+      collect() {
+        this.set(certificateDaysLeft());
+      },
+    });
+  }
   return {
     registry,
     executing: new Gauge({ name: `${PREFIX}tasks_currently_executing`, help: 'Tasks that run now', registers }),
