@@ -68,6 +68,13 @@ test("an account's key names its account when nothing else does; an operator's k
   assert.equal(resolve({ url, key: 'sat.id.secret' }).account, undefined);
 });
 
+test('a key given for one command goes before the account of a profile that was stored for another key', () => {
+  assert.equal(resolve({}, { SALLYPORT_API_KEY: 'pat.blue.id.secret' }).account, 'blue');
+  assert.equal(resolve({ key: 'pat.blue.id.secret', account: 'green' }).account, 'green');
+  // An operator's key names no account, so that the profile's choice still helps.
+  assert.equal(resolve({}, { SALLYPORT_API_KEY: 'sat.id.secret' }).account, 'acme');
+});
+
 test('a profile that does not exist is named with those that do', () => {
   assert.throws(() => resolve({ profile: 'wrok' }), {
     exit: 2,

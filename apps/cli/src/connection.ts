@@ -44,8 +44,8 @@ export function resolveConnection(options: GlobalOptions, environment: Environme
   // A key stored for one control plane must not travel to another one that --url, or somebody who can set one variable
   // of this process, names: what stands beside a different URL does not count.
   const fitting = sources.filter((source) => source.url === undefined || apiOrigin(source.url) === origin);
-  const first = <K extends keyof Profile>(field: K) => fitting.find((source) => source[field] !== undefined)?.[field];
-  const key = first('key');
+  const keySource = fitting.findIndex((source) => source.key !== undefined);
+  const key = fitting[keySource]?.key;
   if (key === undefined) {
     const elsewhere = sources.find((source) => source.key !== undefined);
     throw new CliError(`There is no API key for ${url}.`, {
@@ -58,10 +58,14 @@ export function resolveConnection(options: GlobalOptions, environment: Environme
   return {
     url: origin,
     key,
-    caFile: first('caFile'),
-    account: options.account ?? first('account') ?? accountOfKey(key),
+    caFile: fitting.find((source) => source.caFile !== undefined)?.caFile,
+    account:
+      // A key given for this one command knows its account better than a profile that was stored for another key.
+      accountIn(fitting.slice(0, keySource + 1)) ?? accountOfKey(key) ?? accountIn(fitting),
   };
 }
+
+const accountIn = (sources: readonly Source[]) => sources.find((source) => source.account !== undefined)?.account;
 
 function connectionSources(options: GlobalOptions, environment: Environment, stored: Profiles): Source[] {
   const named = options.profile === undefined ? undefined : profileSource(stored, options.profile, '--profile');
