@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { declaredDependencies } from './declared-dependencies.ts';
+import { declaredDependencies, unusedDependencies } from './declared-dependencies.ts';
 
 const manifests = [
   { path: 'package.json', text: JSON.stringify({ name: 'all', devDependencies: { 'fast-check': '1' } }) },
@@ -36,5 +36,14 @@ describe('imported packages', () => {
     assert.deepEqual(undeclared('packages/client/src/a.test.ts', 'fast-check', '@sallyport/trust'), []);
     assert.deepEqual(undeclared('packages/client/src/a.ts', 'fast-check'), ['packages/client/package.json fast-check']);
     assert.deepEqual(undeclared('tests/a.test.ts', 'fast-check', 'playwright-core'), ['package.json playwright-core']);
+  });
+});
+
+describe('declared packages', () => {
+  it('are imported by their package, types included', () => {
+    const unused = (text: string) =>
+      [...unusedDependencies([...manifests, { path: 'packages/client/src/a.ts', text }])].map(({ found }) => found);
+    assert.deepEqual(unused("import 'undici';\nimport type { A } from '@sallyport/protocol';"), []);
+    assert.deepEqual(unused("import 'undici/types';\n// @sallyport/protocol"), ['@sallyport/protocol']);
   });
 });

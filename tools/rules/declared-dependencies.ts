@@ -26,6 +26,22 @@ export function* declaredDependencies(files: readonly SourceFile[]): Generator<V
   }
 }
 
+const UNUSED_WHY =
+  'Every dependency is code that runs with the rights of this program, and has to be kept up to date: one that nothing ' +
+  'imports is taken out of its package.json.';
+
+/** Finds "dependencies" that no file of their package imports. */
+export function* unusedDependencies(files: readonly SourceFile[]): Generator<Violation, void, undefined> {
+  for (const { path, text } of files.filter(isManifest)) {
+    const room = roomOf(path);
+    const own = files.filter((file) => isCode(file) && roomOf(file.path) === room);
+    const imported = new Set(own.flatMap(importStatements).map(({ specifier }) => packageName(specifier ?? '')));
+    for (const name of Object.keys((JSON.parse(text) as Manifest).dependencies ?? {})) {
+      if (!imported.has(name)) yield { path, line: null, found: name, why: UNUSED_WHY };
+    }
+  }
+}
+
 function declaredFor(path: string, own: Manifest | undefined, manifests: ReadonlyMap<string, Manifest>): Set<string> {
   const declared = [own?.name ?? '', ...Object.keys(own?.dependencies ?? {})];
   // Folders without a package.json of their own are not published, and dev-env neither: the root speaks for them.
