@@ -6,6 +6,9 @@ export const AccountIdentifier = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' 
 /** A name for people to read: anything but control characters. */
 export const DisplayName = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f]*$' });
 
+/** Epoch milliseconds, up to the last moment that a Date can be. */
+export const Timestamp = Type.Integer({ minimum: 0, maximum: 8.64e15 });
+
 export const CreateAccountRequest = Type.Object(
   { identifier: AccountIdentifier, name: Type.Optional(DisplayName) },
   { additionalProperties: false },

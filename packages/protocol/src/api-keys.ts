@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { DisplayName } from './accounts.ts';
+import { DisplayName, Timestamp } from './accounts.ts';
 
 /**
  * OPERATOR: every account, and what only operators may do (accounts, enabling mTLS).
@@ -17,7 +17,7 @@ export const CreateApiKeyRequest = Type.Object(
     name: DisplayName,
     role: ApiKeyRole,
     /** Epoch milliseconds; absent means it does not expire. */
-    expiresAt: Type.Optional(Type.Integer({ minimum: 0 })),
+    expiresAt: Type.Optional(Timestamp),
   },
   { additionalProperties: false },
 );

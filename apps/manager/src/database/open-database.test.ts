@@ -153,6 +153,7 @@ test('a second process on the same file is turned away, and may come when the fi
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
+  t.after(() => holder.kill('SIGKILL'));
   const gone = once(holder, 'exit');
   await once(holder.stdout, 'data');
   await assert.rejects(openDatabase({ file }, { busyTimeoutMs: 20 }), (error) => {

@@ -205,7 +205,7 @@ test('organisation and project identifiers are refused on every call', async (t)
 test('what is no CA bundle is refused by the code INVALID_CA_BUNDLE and changes nothing', async (t) => {
   const { request } = await endpointClient(t);
   const created = await request('POST', blue);
-  for (const caCertificates of ['ca.crt', `${ca}\0`, ca.slice(0, 200), `${ca}${'\n'.repeat(65_536)}`]) {
+  for (const caCertificates of ['ca.crt', `a comment\0\n${ca}`, ca.slice(0, 200), `${ca}${'\n'.repeat(65_536)}`]) {
     for (const [method, body] of [
       ['PATCH', { caCertificates }],
       ['PUT', { ...blue, caCertificates }],

@@ -1,5 +1,5 @@
 import { type ErrorCode, SallyportError } from '@sallyport/protocol';
-import type { FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
 import type { Principal } from '../access/principal.ts';
 import { namedAccount } from './named-account.ts';
 
@@ -63,7 +63,9 @@ function keyGuard(route: RouteOptions, access: KeyAccess, { apiKeys, accounts }:
   const accountOptional = route.config?.account === 'optional';
   const denial = route.config?.denial ?? 'ACCESS_DENIED';
 
-  return async function guard(request: FastifyRequest): Promise<void> {
+  return async function guard(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    // Answers may hold keys and tokens: no cache on the way keeps them.
+    reply.header('cache-control', 'no-store');
     const key = request.headers['x-api-key'];
     if (typeof key !== 'string' || key === '') {
       throw new SallyportError('INVALID_TOKEN', 'No API key was sent.', {

@@ -162,6 +162,30 @@ test('an unknown path is 404 and says which, at any prefix and for any caller', 
   assert.equal((await call(null, 'GET', '/%zz')).error.code, 'INVALID_REQUEST');
 });
 
+test('what is to run before authentication sees every request first, also those without a route', async (t) => {
+  const apiKeys = { authenticate: async () => Promise.reject(new Error('was asked')) };
+  const app = await buildApp(
+    {
+      logger: createLogger('silent'),
+      apiKeys,
+      accounts: { exists: async () => true },
+      beforeAuthentication: async (request) => {
+        if (request.host !== 'right') throw new SallyportError('MISDIRECTED_REQUEST', 'wrong host');
+      },
+    },
+    (declare) =>
+      declare.get('/guarded', { config: { access: 'any-key' }, schema: { summary: 'x', response } }, async () =>
+        success(1),
+      ),
+  );
+  t.after(() => app.close());
+  for (const url of ['/guarded', '/openapi.json', '/nowhere']) {
+    const answer = await app.inject({ url, headers: { host: 'wrong', 'x-api-key': 'x' } });
+    assert.equal(answer.statusCode, 421, url);
+  }
+  assert.equal((await app.inject({ url: '/openapi.json', headers: { host: 'right' } })).statusCode, 200);
+});
+
 test('every path is also served below /gateway, with the same guard', async (t) => {
   const { call, keys } = await api(t);
   for (const prefix of ['', '/gateway']) {

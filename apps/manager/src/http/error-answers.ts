@@ -57,10 +57,6 @@ function translate(thrown: unknown, request: FastifyRequest): { error: Sallyport
       error: new SallyportError('INVALID_REQUEST', 'The body has to be sent as Content-Type: application/json.'),
     };
   }
-  // JSON.parse's own message quotes the body, which may hold a secret.
-  if (thrown instanceof SyntaxError && failure.statusCode === 400) {
-    return { error: new SallyportError('INVALID_REQUEST', 'The body is not valid JSON.') };
-  }
   if (typeof failure.statusCode === 'number' && failure.statusCode >= 400 && failure.statusCode < 500) {
     return { error: new SallyportError('INVALID_REQUEST', String(failure.message)) };
   }

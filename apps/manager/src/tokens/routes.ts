@@ -1,4 +1,11 @@
-import { DelegateTokenDetails, restResponse, SallyportError, success, TokenStatus } from '@sallyport/protocol';
+import {
+  DelegateTokenDetails,
+  restResponse,
+  SallyportError,
+  success,
+  Timestamp,
+  TokenStatus,
+} from '@sallyport/protocol';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { accountOf, principalOf } from '../http/access.ts';
@@ -29,7 +36,7 @@ export function tokenRoutes(tokens: TokenService): Registration {
           tags,
           querystring: Type.Object({
             ...Named.properties,
-            revokeAfter: Type.Optional(Type.Integer({ description: 'Epoch milliseconds; revoked from then on' })),
+            revokeAfter: Type.Optional(Timestamp),
           }),
           response: { 200: restResponse(DelegateTokenDetails) },
         },

@@ -29,6 +29,7 @@ storeTest(
     const { status, headers, resource: made } = await request('POST', '&tokenName=ci');
     assert.equal(status, 200);
     assert.match(String(headers['content-type']), /application\/json/);
+    assert.equal(headers['cache-control'], 'no-store');
     const { value = '', uuid, ...rest } = made;
     assert.deepEqual(rest, {
       accountId: 'acme',
@@ -238,6 +239,7 @@ test('the errors of the token calls are in the words that existing clients know'
     ['POST', '', /tokenName: is required/],
     ['POST', '&tokenName=a%00b', /tokenName/],
     ['POST', '&tokenName=x&revokeAfter=soon', /revokeAfter/],
+    ['POST', '&tokenName=x&revokeAfter=9000000000000000000', /revokeAfter/],
     ['PUT', '&tokenName=nope', 'Specified token does not exist.'],
     ['DELETE', '&tokenName=nope', 'Specified token does not exist.'],
     ['DELETE', '&tokenName=default_token', 'Token default_token is active.'],
