@@ -15,7 +15,7 @@ import {
 import { Type } from 'typebox';
 import { type Access, type AccessDependencies, guardRoute } from './access.ts';
 import { answerError, answerNotFound } from './error-answers.ts';
-import { documentRoute, OPENAPI } from './openapi.ts';
+import { OPENAPI, requireDescription } from './openapi.ts';
 import { validatorCompiler } from './validation.ts';
 
 export type App = FastifyInstance<
@@ -84,7 +84,7 @@ export async function buildApp(options: AppOptions, ...register: readonly Regist
   app.decorate('declaredRoutes', []);
   app.addHook('onRoute', (route) => {
     const access = guardRoute(route, options);
-    documentRoute(route, access);
+    requireDescription(route);
     for (const method of [route.method].flat()) app.declaredRoutes.push({ method, url: route.url, access });
   });
 

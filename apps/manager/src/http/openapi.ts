@@ -1,10 +1,12 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import { ErrorBody } from '@sallyport/protocol';
-import type { RouteOptions } from 'fastify';
+import type { FastifySchema, RouteOptions } from 'fastify';
 import type { Access } from './access.ts';
 
-export const OPENAPI = {
+export const OPENAPI: FastifyDynamicSwaggerOptions = {
+  transform: ({ schema, url, route }) => ({ schema: describe(schema, route.config?.access), url }),
   openapi: {
-    openapi: '3.1.0' as const,
+    openapi: '3.1.0',
     info: {
       title: 'Sallyport control plane',
       version: '1',
@@ -15,10 +17,10 @@ export const OPENAPI = {
     servers: [{ url: '/' }, { url: '/gateway' }],
     components: {
       securitySchemes: {
-        apiKey: { type: 'apiKey' as const, in: 'header' as const, name: 'x-api-key' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
         delegateToken: {
-          type: 'apiKey' as const,
-          in: 'header' as const,
+          type: 'apiKey',
+          in: 'header',
           name: 'Authorization',
           description: 'Delegate <JWE made from the delegate token>',
         },
@@ -27,15 +29,20 @@ export const OPENAPI = {
   },
 };
 
-/** Completes the description of a route. Throws when it has no summary or says nothing about its success. */
-export function documentRoute(route: RouteOptions, access: Access): void {
-  const name = `${String(route.method)} ${route.url}`;
-  const { schema } = route;
+/** Throws for a route that has no summary or says nothing about its success: it would be missing from the description. */
+export function requireDescription({ method, url, schema }: RouteOptions): void {
+  const name = `${String(method)} ${url}`;
   if (schema?.summary === undefined) throw new Error(`${name} has no schema.summary: say in one line what it does.`);
-  const responses = (schema.response ?? {}) as Record<string, unknown>;
-  if (!Object.keys(responses).some((status) => status.startsWith('2'))) {
+  if (!Object.keys(schema.response ?? {}).some((status) => status.startsWith('2'))) {
     throw new Error(`${name} has no schema.response of a success.`);
   }
+}
+
+/**
+ * What the description adds to a route's own schema: who may call it, and the errors. Added here and not to the route,
+ * because Fastify would compile a serializer of the error body for each.
+ */
+function describe(schema: FastifySchema, access: Access | undefined): FastifySchema {
   const security = access === 'public' ? [] : access === 'agent' ? [{ delegateToken: [] }] : [{ apiKey: [] }];
-  route.schema = { ...schema, security, response: { ...responses, default: ErrorBody } };
+  return { ...schema, security, response: { ...(schema.response as object), default: ErrorBody } };
 }
