@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
 import type { TrustDirectory } from '../endpoints/trust-directory.ts';
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
-import { EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
+import { EndpointContexts, type ServerPair } from './endpoint-contexts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { MtlsListener } from './mtls-listener.ts';
 import { PublicListener } from './public-listener.ts';
@@ -19,6 +19,8 @@ export interface GatewayOptions {
   readonly pair: ServerPair;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly nobodysCa: string;
+  /** How long a TLS handshake may take; ten seconds unless told. */
+  readonly handshakeTimeoutMs?: number;
 }
 
 export interface GatewayParts {
@@ -36,12 +38,10 @@ const STRAGGLERS_MS = 100;
 /** The two listeners, the first door, and the live connections. Sockets and nothing else: it knows no route. */
 export class Gateway {
   readonly #parts: GatewayParts;
-  readonly #minVersion: 'TLSv1.2' | 'TLSv1.3';
   readonly #contexts: EndpointContexts;
   readonly #responder = new RefusalResponder();
   readonly #public: PublicListener;
   readonly #mtls: MtlsListener;
-  readonly #nobodysCa: string;
   /** Every TCP connection, the ones in the middle of a handshake included. */
   readonly #sockets = new Set<Socket>();
   readonly #unsubscribe: (() => void)[];
@@ -49,8 +49,6 @@ export class Gateway {
   /** `apiServer` is an HTTP server that listens nowhere itself: it gets the sockets that were admitted here. */
   constructor(options: GatewayOptions, parts: GatewayParts, apiServer: HttpServer) {
     this.#parts = parts;
-    this.#minVersion = options.minVersion;
-    this.#nobodysCa = options.nobodysCa;
     this.#contexts = new EndpointContexts(options.pair, options.minVersion);
     const admit = (connection: LiveConnection) => void apiServer.emit('connection', connection.socket);
     this.#public = new PublicListener(options, { connections: parts.connections, logger: parts.logger, admit });
@@ -94,9 +92,8 @@ export class Gateway {
   /** New handshakes on both listeners and for every endpoint use the pair; live connections keep theirs. */
   replaceServerPair(pair: ServerPair): void {
     this.#contexts.replaceServerPair(pair);
-    const options = serverOptions(pair, this.#minVersion);
-    this.#public.server.setSecureContext(options);
-    this.#mtls.server.setSecureContext({ ...options, ca: [this.#nobodysCa] });
+    this.#public.replaceServerPair(pair);
+    this.#mtls.replaceServerPair(pair);
   }
 
   /** Stops accepting, then ends every connection; resolves when the last one is gone. */

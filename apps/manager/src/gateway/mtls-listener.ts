@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type SecureContext, type Server, TLSSocket } from 'node:tls';
+import { createServer, type SecureContext, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
 import { SallyportError } from '@sallyport/protocol';
 import { type CertificateFacts, keepPeerCertificates, RefusalReason } from '@sallyport/trust';
 import type { Logger } from 'pino';
@@ -31,29 +31,29 @@ export interface MtlsListenerOptions {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** A CA certificate whose key nobody holds: what the listener trusts when no endpoint's context is in force. */
   readonly nobodysCa: string;
+  readonly handshakeTimeoutMs?: number;
 }
 
 /** The listener of the mTLS endpoints: asks for a client certificate, verifies it against the CAs of the named endpoint. */
 export class MtlsListener {
   readonly server: Server;
+  readonly #options: MtlsListenerOptions;
   readonly #parts: MtlsListenerParts;
   readonly #admission: Admission;
   /** The state of trust that a handshake was verified under; absent when the name is no endpoint's. */
   readonly #verifiedUnder = new WeakMap<TLSSocket, LiveEndpoint>();
 
   constructor(options: MtlsListenerOptions, parts: MtlsListenerParts) {
+    this.#options = options;
     this.#parts = parts;
     this.#admission = new Admission(parts.clock);
     const lookUp = (socket: unknown, name: string) => this.#contextFor(socket, name);
     this.server = createServer({
-      ...serverOptions(options.pair, options.minVersion),
-      // In force without SNI and for unknown names. Without a `ca` of its own Node would verify clients against the
-      // public web CAs there; this one admits nobody.
-      ...clientTrust([options.nobodysCa]),
+      ...this.#nobodysOptions(options.pair),
       requestCert: true,
       // The handshake is completed for everybody, so that the refused can be told why; see #onSecureConnection.
       rejectUnauthorized: false,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
       ALPNProtocols: ['http/1.1'],
       SNICallback(name, done) {
         keepPeerCertificates(this);
@@ -72,6 +72,19 @@ export class MtlsListener {
         'mTLS handshake failed',
       );
     });
+  }
+
+  /** For handshakes without an endpoint's context; those get theirs from EndpointContexts. */
+  replaceServerPair(pair: ServerPair): void {
+    this.server.setSecureContext(this.#nobodysOptions(pair));
+  }
+
+  /**
+   * In force without SNI and for unknown names. Without a `ca` of its own Node would verify clients against the public
+   * web CAs there; this one admits nobody.
+   */
+  #nobodysOptions(pair: ServerPair): SecureContextOptions {
+    return { ...serverOptions(pair, this.#options.minVersion), ...clientTrust([this.#options.nobodysCa]) };
   }
 
   /** The context of the named endpoint; undefined (nobody's CA stays in force) when no endpoint has that name. */

@@ -5,6 +5,12 @@ import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
 
+export interface PublicListenerOptions {
+  readonly pair: ServerPair;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly handshakeTimeoutMs?: number;
+}
+
 export interface PublicListenerParts {
   readonly connections: LiveConnections;
   readonly logger: Logger;
@@ -14,11 +20,13 @@ export interface PublicListenerParts {
 /** The listener of the API, the console and delegates without mTLS. It never asks for a client certificate. */
 export class PublicListener {
   readonly server: Server;
+  readonly #options: PublicListenerOptions;
 
-  constructor(options: { pair: ServerPair; minVersion: 'TLSv1.2' | 'TLSv1.3' }, parts: PublicListenerParts) {
+  constructor(options: PublicListenerOptions, parts: PublicListenerParts) {
+    this.#options = options;
     this.server = createServer({
       ...serverOptions(options.pair, options.minVersion),
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
       ALPNProtocols: ['http/1.1'],
     });
     this.server.on('secureConnection', (socket: TLSSocket) => {
@@ -32,5 +40,9 @@ export class PublicListener {
         'TLS handshake failed',
       );
     });
+  }
+
+  replaceServerPair(pair: ServerPair): void {
+    this.server.setSecureContext(serverOptions(pair, this.#options.minVersion));
   }
 }
