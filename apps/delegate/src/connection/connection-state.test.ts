@@ -52,6 +52,17 @@ test('a reason that goes on is told again every ten minutes', () => {
   assert.equal(lines.length, 2);
 });
 
+test('a reason that a close frame cut short is not the line: the whole one that follows is', () => {
+  const { state, lines } = setup();
+  state.failed(refusal('the certificate expired 3 days...'));
+  state.failed(refusal());
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    ['info', 'warn'],
+  );
+  assert.match(lines[1]?.msg ?? '', /expired 3 days ago$/);
+});
+
 test('not reaching the manager at first is still connecting; refusal and loss are one phase of being away', () => {
   const { state, advance } = setup();
   const started = state.since;

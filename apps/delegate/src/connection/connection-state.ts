@@ -83,6 +83,10 @@ export class ConnectionState {
     this.#channel = null;
     const first = this.#phase === 'connecting' && !refused;
     this.#enter(refused ? 'refused' : first ? 'connecting' : 'disconnected');
+    if (refused && isCutShort(message)) {
+      this.#logger.info({ code }, `the manager cut this delegate off: ${message}`);
+      return;
+    }
     if (known && !REPEAT_AT.has(count) && now - this.#loggedAt < REPEAT_AFTER_MS) return;
     this.#loggedAt = now;
     const what = refused ? 'the manager refuses this delegate' : 'no connection to the manager';
@@ -100,6 +104,11 @@ export class ConnectionState {
     if (phase !== this.#phase && !(isDown(phase) && isDown(this.#phase))) this.#since = this.#now();
     this.#phase = phase;
   }
+}
+
+/** The reason in a WebSocket's close frame has 123 bytes at most; the next attempt brings the whole one. */
+function isCutShort(message: string): boolean {
+  return message.endsWith('...');
 }
 
 /** "your clock is 47 s behind" and "48 s behind" are one reason. */

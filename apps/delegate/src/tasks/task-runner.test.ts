@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { ManagerError, TransportError } from '@sallyport/client';
 import { eventually } from '@sallyport/dev-env';
 import type { AcquiredTask, TaskEvent, TaskResponse } from '@sallyport/protocol';
@@ -32,7 +32,7 @@ interface Options {
 }
 
 /** A runner with one handler whose tasks end when the test says so, or when they are interrupted. */
-function setup({ acquire = async (id) => acquired(id), send, concurrency = 10 }: Options = {}) {
+function setup(context: TestContext, { acquire = async (id) => acquired(id), send, concurrency = 10 }: Options = {}) {
   const reports: { taskId: string; response: TaskResponse }[] = [];
   const started: { context: TaskContext; finish: (outcome: TaskOutcome) => void; fail: (error: Error) => void }[] = [];
   const handler = {
@@ -64,13 +64,15 @@ function setup({ acquire = async (id) => acquired(id), send, concurrency = 10 }:
     retryMaxMs: 2,
     logger,
   });
+  // What a test leaves running would hold its process until the time limit.
+  context.after(() => runner.interruptAll('the test is over'));
   return { runner, reporter, metrics, reports, started };
 }
 
 const ran = (started: unknown[], count: number) => eventually(`${count} tasks run`, () => started.length === count);
 
-test('a task is acquired, run and reported', async () => {
-  const { runner, reporter, reports, started } = setup();
+test('a task is acquired, run and reported', async (context) => {
+  const { runner, reporter, reports, started } = setup(context);
   assert.equal(runner.handle('d-1', [event('t-1')]), true);
   await ran(started, 1);
   started[0]?.finish({ data: { answer: 42 }, error: null });
@@ -81,8 +83,8 @@ test('a task is acquired, run and reported', async () => {
   ]);
 });
 
-test('what a handler throws and what it calls an error are reported as a failure', async () => {
-  const { runner, reporter, reports, started } = setup();
+test('what a handler throws and what it calls an error are reported as a failure', async (context) => {
+  const { runner, reporter, reports, started } = setup(context);
   runner.handle('d-1', [event('t-1'), event('t-2')]);
   await ran(started, 2);
   started[0]?.fail(new Error('no such file'));
@@ -96,8 +98,8 @@ test('what a handler throws and what it calls an error are reported as a failure
   ]);
 });
 
-test('an offer is declined while it runs already, is of an unknown type, or there is no room', async () => {
-  const { runner, metrics, started } = setup({ concurrency: 1 });
+test('an offer is declined while it runs already, is of an unknown type, or there is no room', async (context) => {
+  const { runner, metrics, started } = setup(context, { concurrency: 1 });
   assert.equal(runner.handle('d-1', [event('t-0', 'OTHER')]), false);
   assert.equal(runner.handle('d-1', [event('t-1')]), true);
   assert.equal(runner.handle('d-1', [event('t-1')]), false);
@@ -109,14 +111,14 @@ test('an offer is declined while it runs already, is of an unknown type, or ther
   assert.equal(runner.handle('d-1', [event('t-2')]), true);
 });
 
-test('a lost race is dropped, a lost answer is asked for again', async () => {
+test('a lost race is dropped, a lost answer is asked for again', async (context) => {
   const answers: (() => Promise<AcquiredTask | null>)[] = [
     () => Promise.reject(new TransportError('CONNECTION_LOST', 'gone', 'wait')),
     () => Promise.reject(new ManagerError({ status: 503, code: 'SERVICE_UNAVAILABLE', message: 'starting' })),
     async () => acquired('t-1'),
     async () => null,
   ];
-  const { runner, started } = setup({ acquire: () => answers.shift()?.() ?? Promise.resolve(null) });
+  const { runner, started } = setup(context, { acquire: () => answers.shift()?.() ?? Promise.resolve(null) });
   runner.handle('d-1', [event('t-1')]);
   await ran(started, 1);
   runner.handle('d-1', [event('t-2')]);
@@ -124,8 +126,8 @@ test('a lost race is dropped, a lost answer is asked for again', async () => {
   assert.equal(started.length, 1);
 });
 
-test('an abort ends the task and its result is still reported', async () => {
-  const { runner, reporter, reports, started } = setup();
+test('an abort ends the task and its result is still reported', async (context) => {
+  const { runner, reporter, reports, started } = setup(context);
   runner.handle('d-1', [event('t-1')]);
   await ran(started, 1);
   assert.equal(runner.handle('d-1', [event('t-1', 'TEST', true)]), true);
@@ -141,8 +143,8 @@ test('an abort ends the task and its result is still reported', async () => {
   assert.equal(runner.handle('d-1', [event('t-9', 'TEST', true)]), false);
 });
 
-test('a task is ended at its time limit', async () => {
-  const { runner, metrics, reporter, reports } = setup({ acquire: async (id) => acquired(id, 20) });
+test('a task is ended at its time limit', async (context) => {
+  const { runner, metrics, reporter, reports } = setup(context, { acquire: async (id) => acquired(id, 20) });
   runner.handle('d-1', [event('t-1')]);
   await runner.idle(5000);
   await reporter.flushed(5000);
@@ -150,8 +152,8 @@ test('a task is ended at its time limit', async () => {
   assert.equal((await metrics.timeouts.get()).values[0]?.value, 1);
 });
 
-test('a draining runner takes nothing more and lets what runs end', async () => {
-  const { runner, started } = setup();
+test('a draining runner takes nothing more and lets what runs end', async (context) => {
+  const { runner, started } = setup(context);
   runner.handle('d-1', [event('t-1')]);
   await ran(started, 1);
   runner.drain();
@@ -161,9 +163,9 @@ test('a draining runner takes nothing more and lets what runs end', async () => 
   assert.equal(await runner.idle(5000), true);
 });
 
-test('a result is sent until the manager has taken it, and its task is not taken again meanwhile', async () => {
+test('a result is sent until the manager has taken it, and its task is not taken again meanwhile', async (context) => {
   let failures = 3;
-  const { runner, reporter, reports, started } = setup({
+  const { runner, reporter, reports, started } = setup(context, {
     send: async () => {
       failures -= 1;
       if (failures === 1)
@@ -181,9 +183,9 @@ test('a result is sent until the manager has taken it, and its task is not taken
   assert.equal(reports.length, 1);
 });
 
-test('a result that is too large is reported without its output, one that is not wanted is dropped', async () => {
+test('a result that is too large is reported without its output, one that is not wanted is dropped', async (context) => {
   const seen: TaskResponse[] = [];
-  const { reporter } = setup({
+  const { reporter } = setup(context, {
     send: async (taskId, response) => {
       seen.push(response);
       if (taskId === 't-2') throw new ManagerError({ status: 404, code: 'ENTITY_NOT_FOUND', message: 'no such task' });
