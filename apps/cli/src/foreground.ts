@@ -6,17 +6,20 @@ import { interceptSignals } from './interruption.ts';
 export interface Running {
   /** Finishes what is under way and lets go of sockets and files. */
   stop(): Promise<void>;
+  /** For what may end by itself: resolves when it has, also after `stop`. */
+  readonly ended?: Promise<unknown>;
 }
 
-/** Starts it, keeps it until a signal asks for its end, and returns when it has ended. A second signal does not wait. */
+/** Starts it, keeps it until a signal asks for its end or it ends by itself, and returns when it has ended. */
 export async function runUntilSignal(start: () => Promise<Running>): Promise<void> {
   const interruption = interceptSignals();
   try {
     const running = await start();
-    await new Promise<void>((resolve) => {
+    const asked = new Promise<void>((resolve) => {
       if (interruption.signal.aborted) resolve();
       else interruption.signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    await Promise.race(running.ended === undefined ? [asked] : [asked, running.ended]);
     await running.stop();
   } finally {
     interruption.release();

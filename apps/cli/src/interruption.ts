@@ -14,13 +14,16 @@ export interface Interruption {
   release(): void;
 }
 
-/** From here on the first signal aborts; a second one ends the process at once, for whoever can't wait. */
+/**
+ * From here on the first signal aborts. A person's second Ctrl-C ends the process at once; a supervisor that repeats
+ * itself must not lose a result by it.
+ */
 export function interceptSignals(): Interruption {
   const controller = new AbortController();
   let received: Ending | null = null;
   const onSignal = (name: Ending) => {
-    if (received !== null) process.exit(exitOfSignal(constants.signals[name]));
-    received = name;
+    if (received !== null && name === 'SIGINT') process.exit(exitOfSignal(constants.signals[name]));
+    received ??= name;
     controller.abort();
   };
   for (const name of SIGNALS) process.on(name, onSignal);

@@ -10,11 +10,6 @@ import { repeated } from '../options.ts';
 import { outputOf, type Session, storedProfiles, type Tools, withApi } from '../session.ts';
 import { TOKENS } from './token.ts';
 
-/** What this command needs of the delegate's package. */
-interface DelegateModule {
-  startDelegate(environment: Variables): Promise<Running>;
-}
-
 interface RunOptions {
   readonly name?: string;
   readonly tag?: string[];
@@ -38,15 +33,23 @@ export function delegateRunCommand(tools: Tools): Command {
     .option('--certificate-key <file>', 'DELEGATE_CLIENT_CERTIFICATE_KEY_PATH')
     .action(async (options: RunOptions, command: Command) => {
       const environment = await settings(tools, options, command);
-      await runUntilSignal(async () => {
-        try {
-          const { startDelegate } = (await import('@sallyport/delegate')) as unknown as DelegateModule;
-          return await startDelegate(environment);
-        } catch (error) {
-          throw startFailed('The delegate', error, EXIT.failure);
-        }
-      });
+      await runUntilSignal(() => start(tools, environment));
     });
+}
+
+async function start(tools: Tools, environment: Variables): Promise<Running> {
+  const { ConfigurationError, EXIT: ENDED, readDelegateConfig, startDelegate } = await import('@sallyport/delegate');
+  try {
+    const delegate = await startDelegate(readDelegateConfig(environment));
+    const ended = delegate.ended.then((code) => {
+      // Its codes are those of a program of its own: as a command of ours it ends with ours.
+      if (code === ENDED.dismissed) tools.setExit(EXIT.denied);
+      else if (code !== ENDED.stopped) tools.setExit(EXIT.failure);
+    });
+    return { stop: () => delegate.close().then(() => ended), ended };
+  } catch (error) {
+    throw startFailed('The delegate', error, error instanceof ConfigurationError ? EXIT.usage : EXIT.failure);
+  }
 }
 
 type Variables = Record<string, string | undefined>;
