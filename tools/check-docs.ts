@@ -1,9 +1,9 @@
 // Fails when the documents name a file, a test, a command or a setting that does not exist, or leave a setting out.
-import { completionModel } from '@sallyport/cli/src/completion/model.ts';
-import { readEnvironment } from '@sallyport/cli/src/config/environment.ts';
-import { buildProgram } from '@sallyport/cli/src/program.ts';
-import { readDelegateConfig } from '@sallyport/delegate';
-import { readConfig } from '@sallyport/manager';
+import { completionModel } from '../apps/cli/src/completion/model.ts';
+import { readEnvironment } from '../apps/cli/src/config/environment.ts';
+import { buildProgram } from '../apps/cli/src/program.ts';
+import { readDelegateConfig } from '../apps/delegate/src/config/delegate-config.ts';
+import { readConfig } from '../apps/manager/src/config/config.ts';
 import { markdownLinks } from './rules/markdown-links.ts';
 import { report, repositoryFiles } from './rules/repository.ts';
 import { settingsRead, settingsTable } from './rules/settings-table.ts';
