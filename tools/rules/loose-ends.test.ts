@@ -26,6 +26,7 @@ describe('a loose end', () => {
       'type D = string | any;',
       'type E = any;',
       'f = (a: any) => 1',
+      'type G = () => any;',
       'interface A<B extends any> {}',
     ]) {
       assert.equal(count(text), 1, text);
