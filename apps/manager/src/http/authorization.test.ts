@@ -1,62 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ApiKey } from '@sallyport/protocol';
-import {
-  ADMINS,
-  ANY_KEY,
-  type AuthorizationMatrix,
-  checkAuthorization,
-  OPERATORS,
-  PUBLIC,
-  VIEWERS,
-} from '../../test/authorization-matrix.ts';
 import { managementApi } from '../../test/management-api.ts';
-
-const MATRIX: AuthorizationMatrix = {
-  'GET /openapi.json': PUBLIC,
-  'GET /api/account/:accountIdentifier/status': PUBLIC,
-  'GET /ng/api/accounts': OPERATORS,
-  'POST /ng/api/accounts': OPERATORS,
-  'GET /ng/api/accounts/:accountIdentifier': VIEWERS,
-  'PATCH /ng/api/accounts/:accountIdentifier': OPERATORS,
-  'DELETE /ng/api/accounts/:accountIdentifier': OPERATORS,
-  'GET /ng/api/api-keys': ADMINS,
-  'POST /ng/api/api-keys': ADMINS,
-  'GET /ng/api/api-keys/current': ANY_KEY,
-  'DELETE /ng/api/api-keys/:uuid': ADMINS,
-  'GET /ng/api/agent/mtls/endpoint': VIEWERS,
-  'POST /ng/api/agent/mtls/endpoint': ADMINS,
-  'PUT /ng/api/agent/mtls/endpoint': ADMINS,
-  'PATCH /ng/api/agent/mtls/endpoint': ADMINS,
-  'DELETE /ng/api/agent/mtls/endpoint': ADMINS,
-  'GET /ng/api/agent/mtls/check-availability': VIEWERS,
-  'GET /ng/api/delegate-token-ng': VIEWERS,
-  'POST /ng/api/delegate-token-ng': ADMINS,
-  'PUT /ng/api/delegate-token-ng': ADMINS,
-  'DELETE /ng/api/delegate-token-ng': ADMINS,
-  'GET /ng/api/delegate-token-ng/delegate-groups': VIEWERS,
-  'GET /ng/api/audit': ADMINS,
-};
-
-test('every route lets through exactly whom it is for', async (t) => {
-  await checkAuthorization(t, MATRIX, async () => {
-    const api = await managementApi(t);
-    const key = (text: string) => ({ 'x-api-key': text });
-    const acme = await api.account('acme');
-    const other = await api.account('other');
-    const headers = {
-      anonymous: {},
-      delegate: await api.agentHeaders('acme'),
-      otherDelegate: await api.agentHeaders('other'),
-      viewer: key(acme.viewer),
-      otherViewer: key(other.viewer),
-      admin: key(acme.admin),
-      otherAdmin: key(other.admin),
-      operator: key(api.keys.operator),
-    };
-    return { app: api.app, account: 'acme', headers };
-  });
-});
 
 test('an account is named by header, query or path, and a request that names two is refused', async (t) => {
   const { call, account } = await managementApi(t);

@@ -1,0 +1,99 @@
+import { test } from 'node:test';
+import { AgentTokenSource, Secret } from '@sallyport/client';
+import { type DevAccount, DevManager } from '@sallyport/dev-env';
+import {
+  ADMINS,
+  AGENTS,
+  ANY_KEY,
+  type AuthorizationMatrix,
+  checkAuthorization,
+  type MatrixSubject,
+  OPERATORS,
+  PUBLIC,
+  type Route,
+  VIEWERS,
+} from './authorization-matrix.ts';
+
+/** Every route of the whole manager, over its public listener. */
+const MATRIX: AuthorizationMatrix = {
+  'GET /openapi.json': PUBLIC,
+  'GET /api/account/:accountIdentifier/status': PUBLIC,
+  'GET /ng/api/accounts': OPERATORS,
+  'POST /ng/api/accounts': OPERATORS,
+  'GET /ng/api/accounts/:accountIdentifier': VIEWERS,
+  'PATCH /ng/api/accounts/:accountIdentifier': OPERATORS,
+  'DELETE /ng/api/accounts/:accountIdentifier': OPERATORS,
+  'GET /ng/api/api-keys': ADMINS,
+  'POST /ng/api/api-keys': ADMINS,
+  'GET /ng/api/api-keys/current': ANY_KEY,
+  'DELETE /ng/api/api-keys/:uuid': ADMINS,
+  'GET /ng/api/agent/mtls/endpoint': VIEWERS,
+  'POST /ng/api/agent/mtls/endpoint': ADMINS,
+  'PUT /ng/api/agent/mtls/endpoint': ADMINS,
+  'PATCH /ng/api/agent/mtls/endpoint': ADMINS,
+  'DELETE /ng/api/agent/mtls/endpoint': ADMINS,
+  'GET /ng/api/agent/mtls/check-availability': VIEWERS,
+  'GET /ng/api/delegate-token-ng': VIEWERS,
+  'POST /ng/api/delegate-token-ng': ADMINS,
+  'PUT /ng/api/delegate-token-ng': ADMINS,
+  'DELETE /ng/api/delegate-token-ng': ADMINS,
+  'GET /ng/api/delegate-token-ng/delegate-groups': VIEWERS,
+  'GET /ng/api/audit': ADMINS,
+  'GET /healthz': PUBLIC,
+  'GET /ng/api/agent/mtls/refusals': VIEWERS,
+  'POST /ng/api/delegate-setup/listDelegates': VIEWERS,
+  'DELETE /ng/api/delegate-setup/delegate/:delegateIdentifier': ADMINS,
+  'GET /ng/api/tasks': VIEWERS,
+  'POST /ng/api/tasks': ADMINS,
+  'GET /ng/api/tasks/:taskId': VIEWERS,
+  'POST /ng/api/tasks/:taskId/abort': ADMINS,
+  'POST /api/agent/delegates/register': AGENTS,
+  'POST /api/agent/delegates/heartbeat-with-polling': AGENTS,
+  'POST /api/agent/delegates/unregister': AGENTS,
+  'GET /api/agent/delegates/:delegateId/task-events': AGENTS,
+  'POST /api/agent/delegates/register-delegate-capacity/:delegateId': AGENTS,
+  'PUT /api/agent/v2/delegates/:delegateId/tasks/:taskId/acquire': AGENTS,
+  'POST /api/agent/v2/tasks/:taskId/delegates/:delegateId': AGENTS,
+  'POST /api/executions/:taskId/task-response': AGENTS,
+  'POST /api/executions/:taskId/response': AGENTS,
+};
+
+test('every route lets through exactly whom it is for', async (t) => {
+  const dev = await DevManager.start();
+  t.after(() => dev.stop());
+  const { paths } = (await dev.api('GET', '/openapi.json')).body;
+  const routes = Object.entries(paths ?? {}).flatMap(([path, methods]) =>
+    Object.keys(methods).map(
+      (method): Route => ({ method: method.toUpperCase(), url: path.replace(/\{(\w+)\}/g, ':$1') }),
+    ),
+  );
+  let built = 0;
+  await checkAuthorization(t, MATRIX, routes, async () => {
+    built += 1;
+    const acme = await dev.account(`acme-${built}`);
+    const other = await dev.account(`other-${built}`);
+    const key = (text: string) => ({ 'x-api-key': text });
+    const headers: MatrixSubject['headers'] = {
+      anonymous: {},
+      delegate: await agentHeaders(acme),
+      otherDelegate: await agentHeaders(other),
+      viewer: key(acme.viewerKey),
+      otherViewer: key(other.viewerKey),
+      admin: key(acme.adminKey),
+      otherAdmin: key(other.adminKey),
+      operator: key(dev.operatorKey),
+    };
+    return {
+      account: acme.id,
+      headers,
+      send: async (method, url, sent, body) =>
+        (await dev.request(`${dev.publicUrl}${url}`, { method, headers: sent, ...(body !== undefined && { body }) }))
+          .status,
+    };
+  });
+});
+
+async function agentHeaders({ id, token }: DevAccount): Promise<Record<string, string>> {
+  const source = new AgentTokenSource({ accountId: id, token: new Secret(token), issuer: 'test', audience: 'test' });
+  return { authorization: await source.authorization() };
+}
