@@ -8,7 +8,7 @@ import { createLogger } from './logger.ts';
 export interface RunningDelegate {
   /** Of /api/health and /api/metrics. */
   readonly healthPort: number;
-  /** The exit code (see EXIT) once the delegate has ended, by `close` or because the manager dismissed it. */
+  /** The exit code (see EXIT) once the delegate has ended, by `close` or because the manager dismissed it. Never rejects. */
   readonly ended: Promise<number>;
   /**
    * Takes no more tasks, lets running ones end within the grace period, reports them, says goodbye. Calling it again
@@ -35,11 +35,15 @@ export async function startDelegate(
     `delegate started, ${how}`,
   );
   const ended = Promise.withResolvers<number>();
+  const fault = (error: unknown) => {
+    logger.fatal({ err: error }, 'the delegate failed');
+    ended.resolve(EXIT.failed);
+  };
   let closing: Promise<void> | null = null;
   const close = () => {
     closing ??= farewell(context, config, logger)
       .finally(() => context.release())
-      .then(ended.resolve, ended.reject);
+      .then(ended.resolve, fault);
     return closing;
   };
   const live = async () => {
@@ -49,9 +53,9 @@ export async function startDelegate(
     logger.fatal({ code, remedy }, `the manager dismissed this delegate: ${message}`);
     closing = dismissed(context, config)
       .finally(() => context.release())
-      .then(() => ended.resolve(EXIT.dismissed), ended.reject);
+      .then(() => ended.resolve(EXIT.dismissed), fault);
   };
-  live().catch(ended.reject);
+  live().catch(fault);
   return { healthPort: context.health.port, ended: ended.promise, close };
 }
 

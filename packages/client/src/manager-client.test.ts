@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { errorBody, SallyportError } from '@sallyport/protocol';
 import { TestAuthority } from '../test/certificates.ts';
 import { listening, proxy, readBody, serve, strictOpensslServer } from '../test/servers.ts';
+import { ClientCertificateSource } from './client-certificate-source.ts';
 import { ManagerError, TransportError } from './errors.ts';
 import { ManagerClient, type ManagerClientOptions } from './manager-client.ts';
 import { readProxySettings } from './proxy-settings.ts';
@@ -225,9 +226,24 @@ test('connections go through the proxy, with credentials, except to exempt hosts
   assert.equal(tunnels.length, 1);
 });
 
+test('a proxy that speaks TLS itself is verified, and never shown the client certificate', async (context) => {
+  const { url, handshakes } = await serve(context, authority, (_request, response) => response.end('{}'));
+  const { port, clients } = await proxy(context, { authority });
+  const [certificatePath, keyPath] = authority.write('proxied', authority.client('edge-1'));
+  const clientCertificate = await ClientCertificateSource.open({ certificatePath, keyPath });
+  context.after(() => clientCertificate.close());
+  const through = (host: string) => {
+    const settings = readProxySettings({ PROXY_HOST: host, PROXY_PORT: String(port), PROXY_SCHEME: 'https' }).proxy;
+    return clientOf(context, url, { proxy: settings, clientCertificate });
+  };
+  await (await through('proxy.localhost')).request(get);
+  assert.deepEqual([clients, handshakes], [[''], ['edge-1']]);
+  await transportError((await through('other.localhost')).request(get), 'PROXY_FAILED', /https:\/\/other\.localhost/);
+});
+
 test('a proxy that refuses, wants credentials, or is not there is told as the proxy', async (context) => {
   const through = async (refuseWith: number) => {
-    const { port } = await proxy(context, refuseWith);
+    const { port } = await proxy(context, { refuseWith });
     const settings = readProxySettings({ HTTPS_PROXY: `http://ann:hunter2@127.0.0.1:${port}` }).proxy;
     return (await clientOf(context, 'https://manager.example:8443', { proxy: settings })).request(get);
   };

@@ -26,6 +26,7 @@ export interface StreamEnd {
 const REFUSED_CLOSE_CODE = 4401;
 const NORMAL_CLOSE_CODE = 1000;
 const UNREADABLE_CLOSE_CODE = 1007;
+const CLOSE_TIMEOUT_MS = 2000;
 
 /** The push stream: JSON messages from the manager, heartbeats to it. */
 export class ManagerStream {
@@ -60,14 +61,11 @@ export class ManagerStream {
     this.#timer = setInterval(() => this.#beat(), options.heartbeatMs);
   }
 
-  /** Closes it; `ended` follows. */
+  /** Closes it; `ended` follows, soon also when the other side does not answer. */
   close(): void {
     this.#socket.close(NORMAL_CLOSE_CODE);
-  }
-
-  /** Cuts it without the closing handshake; `ended` follows. */
-  terminate(): void {
-    this.#socket.terminate();
+    const cut = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS);
+    this.#socket.once('close', () => clearTimeout(cut));
   }
 
   #beat(): void {

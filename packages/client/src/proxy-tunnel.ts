@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
-import { isIP, isIPv6, type Socket } from 'node:net';
-import { connect, type SecureContext } from 'node:tls';
+import { isIP, isIPv6, type Socket, connect as tcpConnect } from 'node:net';
+import { type SecureContext, connect as tlsConnect } from 'node:tls';
 import { TransportError } from './errors.ts';
 import { lookupWithLoopback } from './loopback-names.ts';
 import type { ProxySettings } from './proxy-settings.ts';
@@ -22,18 +22,17 @@ export function openTunnel(
   const headers: Record<string, string> = { host: authority };
   if (proxy.authorization !== null) headers['proxy-authorization'] = proxy.authorization.reveal();
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const options = { host: proxy.host, port: proxy.port, lookup: lookupWithLoopback };
+  const address = { host: proxy.host, port: proxy.port, lookup: lookupWithLoopback };
   const servername = isIP(proxy.host) === 0 ? { servername: proxy.host } : {};
   const request = httpRequest({
-    ...options,
     method: 'CONNECT',
     path: authority,
     headers,
-    agent: false,
     signal,
-    ...(proxy.scheme === 'https'
-      ? { createConnection: () => connect({ ...options, ...servername, secureContext: proxyContext }) }
-      : {}),
+    createConnection: () =>
+      proxy.scheme === 'https'
+        ? tlsConnect({ ...address, ...servername, secureContext: proxyContext })
+        : tcpConnect(address),
   });
   request.once('connect', (response, socket, head) => {
     if (response.statusCode === 200) {

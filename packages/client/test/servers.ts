@@ -49,13 +49,23 @@ export interface TestProxy {
   readonly port: number;
   /** Request lines and authorization of the tunnels asked for. */
   readonly tunnels: { readonly authority: string; readonly authorization: string | undefined }[];
+  /** Common names of the client certificates that a proxy with TLS was shown; '' for none. */
+  readonly clients: string[];
+}
+
+export interface TestProxyOptions {
+  readonly refuseWith?: number;
+  /** Makes the proxy itself speak TLS, and ask for a client certificate. */
+  readonly authority?: TestAuthority;
 }
 
 /** A CONNECT proxy on loopback that resolves every name to loopback. */
-export async function proxy(context: TestContext, refuseWith?: number): Promise<TestProxy> {
+export async function proxy(context: TestContext, options: TestProxyOptions = {}): Promise<TestProxy> {
+  const { refuseWith, authority } = options;
   const tunnels: TestProxy['tunnels'] = [];
+  const clients: string[] = [];
   const open = new Set<Duplex>();
-  const server = createHttpServer();
+  const server = authority === undefined ? createHttpServer() : tlsServer(authority, clients);
   server.on('connect', (request: IncomingMessage, client: Socket) => {
     open.add(client);
     tunnels.push({ authority: request.url ?? '', authorization: request.headers['proxy-authorization'] });
@@ -77,7 +87,14 @@ export async function proxy(context: TestContext, refuseWith?: number): Promise<
     for (const socket of open) socket.destroy();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, tunnels };
+  return { port: (server.address() as AddressInfo).port, tunnels, clients };
+}
+
+function tlsServer(authority: TestAuthority, clients: string[]): Server {
+  const { certificate, key } = authority.server('proxy.localhost');
+  const trust = { ca: authority.certificate, requestCert: true, rejectUnauthorized: false };
+  const server = createServer({ cert: certificate, key, ...trust });
+  return server.on('secureConnection', (socket: TLSSocket) => clients.push(clientName(socket)));
 }
 
 export async function readBody(request: IncomingMessage): Promise<string> {
