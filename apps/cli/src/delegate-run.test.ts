@@ -55,9 +55,10 @@ test('task run gives out what the script wrote and ends with its exit code', asy
 test("with --json the task comes out as the API shows it, and the exit code is still the script's", async () => {
   const { exit, stdout } = await run('task', 'run', '--json', '--', 'printf', '%s|', 'a  b', '$HOME');
   assert.equal(exit, 0);
-  const task = JSON.parse(stdout);
+  const task = JSON.parse(stdout) as { id: string; result: { stdout: string } };
   assert.equal(task.result.stdout, 'a  b|$HOME|');
-  assert.deepEqual(task, await manager.must('GET', `/ng/api/tasks/${task.id}?accountIdentifier=acme`));
+  const known: unknown = await manager.must('GET', `/ng/api/tasks/${task.id}?accountIdentifier=acme`);
+  assert.deepEqual(known, task);
   const shown = await run('task', 'show', task.id);
   assert.match(shown.stdout, /^Delegate: +edge-1$[\s\S]*^Exit code: +0$/m);
 });

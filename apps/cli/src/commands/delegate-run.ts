@@ -67,8 +67,6 @@ async function settings(tools: Tools, options: RunOptions, command: Command): Pr
       options.certificateKey === undefined ? undefined : resolve(options.certificateKey),
   };
   const environment = { ...tools.environment.variables, ...defined(given) };
-  // The scripts that a delegate runs must not find the key to the API.
-  environment['SALLYPORT_API_KEY'] = undefined;
   if (options.token === undefined && environment['ACCOUNT_ID'] && environment['MANAGER_HOST_AND_PORT'])
     return environment;
 
