@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import type { ApiKey, ErrorBody } from '@sallyport/protocol';
-import { EncryptJWT } from 'jose';
 import { ApiKeyService } from '../src/access/api-key-service.ts';
 import { apiKeyRoutes } from '../src/access/routes.ts';
 import { AccountService } from '../src/accounts/account-service.ts';
@@ -57,8 +56,6 @@ export interface ManagementApi {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<Answer<T>>;
-  /** Headers of a delegate that has the default token of the account. */
-  agentHeaders(accountId: string): Promise<Record<string, string>>;
   /** Creates an account and returns an admin key and a viewer key of it. */
   account(id: string, options?: { mtlsEnabled?: boolean }): Promise<{ admin: string; viewer: string }>;
 }
@@ -130,12 +127,6 @@ export async function managementApi(t: TestContext, options: ManagementApiOption
     };
     return { admin: await key('ACCOUNT_ADMIN'), viewer: await key('ACCOUNT_VIEWER') };
   };
-  const agentHeaders: ManagementApi['agentHeaders'] = async (accountId) => {
-    const [token] = await tokens.findForAuthentication(accountId);
-    if (token === undefined) throw new Error(`account ${accountId} has no token`);
-    const jwt = new EncryptJWT({ sub: accountId }).setProtectedHeader({ alg: 'dir', enc: 'A128GCM' });
-    return { authorization: `Delegate ${await jwt.setExpirationTime(START / 1000 + 600).encrypt(token.key)}` };
-  };
   const log = () => lines.join('');
   return {
     app,
@@ -148,7 +139,6 @@ export async function managementApi(t: TestContext, options: ManagementApiOption
     keys: { operator },
     log,
     call,
-    agentHeaders,
     account,
   };
 }
