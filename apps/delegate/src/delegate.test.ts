@@ -200,6 +200,34 @@ test('a cut connection is made again, and a manager that was away gets the resul
   assert.deepEqual([done['status'], done['result']?.['stdout']], ['SUCCEEDED', 'survived\n']);
 });
 
+test('a manager that restarts takes the result of a task that ended while it was down', async (context) => {
+  const dataDirectory = mkdtempSync(join(directory, 'restarting-'));
+  const first = await DevManager.start({ dataDirectory });
+  const acc = await first.account('restarted');
+  const relay = await Relay.start(first.manager.publicAddress.port);
+  context.after(() => relay.close());
+  const environment = {
+    MANAGER_HOST_AND_PORT: `https://localhost:${relay.port}`,
+    SALLYPORT_EXTRA_CA_FILE: file('restarting-ca.pem', first.serverCa),
+  };
+  const setup = await start(context, acc, environment);
+  await connected(setup);
+  const flag = join(directory, 'restarted');
+  const body = { type: 'SHELL_SCRIPT', data: { script: `while [ ! -e ${flag} ]; do sleep 0.02; done; echo survived` } };
+  const { id } = await first.must('POST', '/ng/api/tasks?accountIdentifier=restarted', body, acc.adminKey);
+  await eventually('the task runs', () => setup.lines.some((line) => line.includes('task started')));
+  await first.stop();
+  writeFileSync(flag, '');
+  await eventually('the result waits', () => setup.lines.some((line) => line.includes('could not be reported')));
+  const second = await DevManager.start({ dataDirectory });
+  context.after(() => second.stop());
+  relay.upstreamPort = second.manager.publicAddress.port;
+  const path = `/ng/api/tasks/${id}?accountIdentifier=restarted&waitSeconds=20`;
+  const { status, result } = await second.must('GET', path, undefined, acc.adminKey);
+  assert.deepEqual([status, result?.['stdout']], ['SUCCEEDED', 'survived\n']);
+  await connected(setup);
+});
+
 test('a rotated certificate is taken into use without losing the stream or a running task', async (context) => {
   const acc = await account('STRICT');
   const environment = mtlsEnvironment(acc, await authority.client('before'));
