@@ -92,15 +92,14 @@ export function wrongValueCode({ code }: Wish): FindingCode {
   return code === 'CERTIFICATE_PATH_MISSING' ? 'CERTIFICATE_PATH_WRONG' : code;
 }
 
-/** The variables by which a container or service is known to be a delegate. */
-export const delegateVariables: readonly string[] = [
-  'ACCOUNT_ID',
-  'DELEGATE_NAME',
-  'DELEGATE_TOKEN',
-  'DELEGATE_TYPE',
-  'MANAGER_HOST_AND_PORT',
-  'NEXT_GEN',
-];
+const ownVariables = ['DELEGATE_NAME', 'DELEGATE_TOKEN', 'DELEGATE_TYPE'];
+const sharedVariables = ['ACCOUNT_ID', 'MANAGER_HOST_AND_PORT', 'NEXT_GEN'];
+
+/** Whether something with these variables is a delegate: two of a delegate's, one of them no one else's. */
+export function areDelegateVariables(names: ReadonlySet<string>): boolean {
+  const own = ownVariables.filter((name) => names.has(name)).length;
+  return own > 0 && own + sharedVariables.filter((name) => names.has(name)).length >= 2;
+}
 
 function certificateWish(name: string, value: string, why: string): Wish {
   return { name, value, code: 'CERTIFICATE_PATH_MISSING', why, required: true };

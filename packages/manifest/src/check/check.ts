@@ -78,7 +78,7 @@ function asFindings(problems: readonly Problem[], source: EditableText): Finding
   const found = new Map<string, Finding>();
   for (const problem of problems) {
     const { line, column } = originalPosition(source, problem);
-    const key = `${line}:${column}:${problem.code}`;
+    const key = `${line}:${column}:${problem.code}:${problem.message}`;
     const known = found.get(key);
     if (known && (known.fixable || !isSafe(problem))) continue;
     const severity = problem.severity ?? findings[problem.code].severity;

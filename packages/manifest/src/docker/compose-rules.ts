@@ -5,6 +5,7 @@ import {
   mountDirectory,
   upgraderWish,
   type Wish,
+  wishMessage,
   wrongValueCode,
 } from '../delegate-variables.ts';
 import { at, repairAt } from '../edit/repair.ts';

@@ -1,4 +1,4 @@
-import { delegateVariables } from '../delegate-variables.ts';
+import { areDelegateVariables } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import { imageBaseName } from '../image-tag.ts';
 
@@ -75,6 +75,5 @@ export function interpolates(value: string): boolean {
 
 function roleOf(image: string, variables: ReadonlySet<string>): 'delegate' | 'upgrader' | undefined {
   if (image === 'upgrader' || variables.has('UPGRADER_TOKEN')) return 'upgrader';
-  const hits = delegateVariables.filter((name) => variables.has(name)).length;
-  return /(?:^|-)delegate(?:-|$)/.test(image) || hits >= 2 ? 'delegate' : undefined;
+  return /(?:^|-)delegate(?:-|$)/.test(image) || areDelegateVariables(variables) ? 'delegate' : undefined;
 }

@@ -35,6 +35,17 @@ export function dockerTarget(endpoint: Endpoint, options: MigrateOptions): Docke
   return { endpoint, files, continuousIntegration: options.continuousIntegration ?? false };
 }
 
+/** Whether a container shows any trace of a client certificate. */
+export function begunInContainer(
+  variables: readonly { readonly name: string }[],
+  mounts: readonly { readonly target: string }[],
+): boolean {
+  return (
+    variables.some(({ name }) => name.startsWith('DELEGATE_CLIENT_CERTIFICATE_')) ||
+    mounts.some(({ target }) => target.startsWith(mountDirectory))
+  );
+}
+
 /** Whether targets of mounts give a container both files. */
 export function mountsBoth(targets: readonly string[]): boolean {
   const clean = targets.map((target) => target.replace(/(?<=.)\/$/, ''));

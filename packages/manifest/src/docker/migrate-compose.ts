@@ -10,7 +10,7 @@ import { report, warningsFrom } from '../migration-report.ts';
 import { refusal, refuseDuplicates, refuseUnparsable } from '../yaml-refusals.ts';
 import { type ComposeScene, composeRules } from './compose-rules.ts';
 import { type ComposeService, interpolates, serviceMounts, servicesOf, serviceVariables } from './compose-services.ts';
-import { dockerTarget, filesMissing, mountsBoth } from './docker-target.ts';
+import { begunInContainer, dockerTarget, filesMissing, mountsBoth } from './docker-target.ts';
 
 /** Migrates the delegate of a compose file; upgraders beside it get the new manager too. */
 export function migrateCompose(text: string, endpoint: Endpoint, options: MigrateOptions): Migration {
@@ -34,12 +34,17 @@ export function migrateCompose(text: string, endpoint: Endpoint, options: Migrat
       target,
     };
   };
+  const variables = serviceVariables(chosen.service);
+  const progress = {
+    begun: begunInContainer(variables, serviceMounts(chosen.service)),
+    atEndpoint: variables.some((each) => each.name === 'MANAGER_HOST_AND_PORT' && each.value === endpoint.url),
+  };
   const applied = settle(file, read, composeRules);
   const left = composeRules.flatMap((rule) => [...rule(read())]);
   return {
     form: 'compose',
     text: source.text,
-    ...report(applied),
+    ...report(applied, progress),
     warnings: warningsFrom(left, source),
     companions: [],
   };

@@ -6,7 +6,7 @@ import { imageFault } from '../image-tag.ts';
 import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
 import type { MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
-import { dockerTarget, filesMissing, mountsBoth } from './docker-target.ts';
+import { begunInContainer, dockerTarget, filesMissing, mountsBoth } from './docker-target.ts';
 import { type RunCommand, runCommands } from './run-command.ts';
 import { type RunScene, runRules } from './run-rules.ts';
 
@@ -33,12 +33,16 @@ export function migrateDockerCommand(text: string, endpoint: Endpoint, options: 
       target,
     };
   };
+  const progress = {
+    begun: begunInContainer(chosen.variables, chosen.mounts),
+    atEndpoint: chosen.variables.some((each) => each.name === 'MANAGER_HOST_AND_PORT' && each.value === endpoint.url),
+  };
   const applied = settle({ source, parts: [] }, read, runRules);
   const left = runRules.flatMap((rule) => [...rule(read())]);
   return {
     form: 'docker-command',
     text: source.text,
-    ...report(applied),
+    ...report(applied, progress),
     warnings: warningsFrom(left, source),
     companions: [],
   };

@@ -1,4 +1,4 @@
-import { delegateVariables } from '../delegate-variables.ts';
+import { areDelegateVariables } from '../delegate-variables.ts';
 import { type ShellCommand, type ShellWord, shellCommands } from '../edit/shell-words.ts';
 import { imageBaseName } from '../image-tag.ts';
 
@@ -124,6 +124,7 @@ function classified(parsed: Omit<RunCommand, 'role'>): RunCommand | undefined {
   const fallback = parsed.variables.find((each) => each.name === 'DELEGATE_NAME')?.value;
   const name = fallback ?? parsed.name;
   if (base === 'upgrader' || names.has('UPGRADER_TOKEN')) return { ...parsed, name, role: 'upgrader' };
-  const hits = delegateVariables.filter((each) => names.has(each)).length;
-  return /(?:^|-)delegate(?:-|$)/.test(base) || hits >= 2 ? { ...parsed, name, role: 'delegate' } : undefined;
+  return /(?:^|-)delegate(?:-|$)/.test(base) || areDelegateVariables(names)
+    ? { ...parsed, name, role: 'delegate' }
+    : undefined;
 }

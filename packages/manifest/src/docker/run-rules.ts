@@ -5,6 +5,7 @@ import {
   mountDirectory,
   upgraderWish,
   type Wish,
+  wishMessage,
   wrongValueCode,
 } from '../delegate-variables.ts';
 import type { Rule } from '../edit/settle.ts';

@@ -35,7 +35,9 @@ export function migrateHelmValues(text: string, endpoint: Endpoint, options: Mig
   refuseDuplicates(file);
 
   const name = values.get('delegateName')?.text ?? 'delegate';
-  const present = values.at('mTLS', 'secretName')?.text ?? values.at('mtls', 'secretName')?.text;
+  const present = secretSpellings(values)
+    .map((cursor) => cursor?.text)
+    .find((text) => text);
   const wanted = secretNameFor(name, present, options, () =>
     refusal(
       source,
@@ -132,6 +134,12 @@ function refuseUnfit(values: YamlCursor, source: EditableText): void {
       path,
     );
   }
+}
+
+/** mTLS.secretName, in the spellings that people give it. */
+function secretSpellings(values: YamlCursor): (YamlCursor | undefined)[] {
+  const maps = ['mTLS', 'mtls', 'mTls', 'MTLS'].map((key) => values.get(key));
+  return maps.flatMap((map) => ['secretName', 'secretname', 'secret'].map((key) => map?.get(key)));
 }
 
 /** Helm drops values that the chart does not know without a word. */

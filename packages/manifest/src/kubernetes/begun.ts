@@ -1,6 +1,6 @@
 import { certificateMounts, strayVolume } from './certificate-volume.ts';
 import type { KubernetesScene } from './scene.ts';
-import { variableItems } from './variables.ts';
+import { resolveVariable, variableItems } from './variables.ts';
 
 /** Whether somebody has begun to move this delegate to mTLS: any trace of a certificate counts. */
 export function mtlsBegun({ delegate, upgrader, secret }: KubernetesScene): boolean {
@@ -16,4 +16,15 @@ export function mtlsBegun({ delegate, upgrader, secret }: KubernetesScene): bool
     secret.object !== undefined ||
     secret.mixed.length > 0
   );
+}
+
+/** Whether the delegate names this endpoint already, be it where the variable's name should stand. */
+export function atEndpoint(scene: KubernetesScene): boolean {
+  const url = scene.target.endpoint?.url;
+  const source = resolveVariable(scene.delegate, 'MANAGER_HOST_AND_PORT', scene.objects);
+  const renamed = scene.delegate.container
+    .get('env')
+    ?.items()
+    .some((item) => item.get('name')?.text === url);
+  return ((source.kind === 'literal' || source.kind === 'key') && source.value === url) || renamed === true;
 }

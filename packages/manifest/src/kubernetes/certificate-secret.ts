@@ -35,11 +35,13 @@ export function planSecret(
   const { certificate = certificateFile, key = keyFile } = projectedKeys(volume);
   const mounted = volume?.at('secret', 'secretName')?.text;
   const tokenNames = tokenSecretNames([delegate, ...jobs], objects);
-  const near = objects.filter((object) => object.kind === 'Secret' && sameNamespace(object, delegate.object));
-  const holders = near.filter((secret) => holdsCertificate(secret, certificate, key));
+  const standard = standardSecretName(delegate);
+  const all = objects.filter((object) => object.kind === 'Secret' && holdsCertificate(object, certificate, key));
+  const near = all.filter((secret) => sameNamespace(secret, delegate.object));
+  // One of the right name in the wrong namespace is meant for this delegate all the same: it is moved.
+  const holders = near.length > 0 ? near : all.filter((secret) => secret.name === mounted || secret.name === standard);
   const pure = holders.filter((secret) => !holdsToken(secret) && !belongsToAnother(secret, delegate, objects));
   const mixed = holders.filter(holdsToken);
-  const standard = standardSecretName(delegate);
 
   const object =
     pure.find((secret) => secret.name === (wishes.secretName ?? mounted) && !tokenNames.has(secret.name)) ??

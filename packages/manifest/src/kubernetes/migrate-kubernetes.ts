@@ -1,12 +1,11 @@
 import { EditableText } from '../edit/editable-text.ts';
-import { at } from '../edit/repair.ts';
 import { settle } from '../edit/settle.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
 import type { Endpoint } from '../endpoint.ts';
-import type { Problem } from '../finding.ts';
 import type { CompanionFile, MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
 import { refusal, refuseDuplicates, refuseUnparsable } from '../yaml-refusals.ts';
+import { atEndpoint, mtlsBegun } from './begun.ts';
 import { certificateVolume } from './certificate-volume.ts';
 import { chooseDelegate, refuseUnfit, sameDelegate } from './refusals.ts';
 import { advice } from './rules/advice.ts';
@@ -39,6 +38,7 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
   refuseSecrets(before, source, options.inspector);
   const secrets = secretNames(before);
   const kept = untouched(before, secrets);
+  const progress = { begun: mtlsBegun(before), atEndpoint: atEndpoint(before) };
 
   const applied = settle(file, read, kubernetesRules);
   const after = read();
@@ -55,8 +55,8 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
   return {
     form: 'kubernetes',
     text: source.text,
-    ...report(applied),
-    warnings: warningsFrom([...left, ...secretElsewhere(after)], source),
+    ...report(applied, progress),
+    warnings: warningsFrom(left, source),
     companions: companionsOf(after),
   };
 }
@@ -81,19 +81,6 @@ function secretNames({ secret, delegate, upgrader }: KubernetesScene): Set<strin
     (pod) => certificateVolume(pod, secret.name)?.at('secret', 'secretName')?.text,
   );
   return new Set([secret.name, secret.object?.name, ...mounted].filter((name) => name !== undefined));
-}
-
-function secretElsewhere({ secret, delegate }: KubernetesScene): Problem[] {
-  if (secret.name === undefined || secret.object?.name === secret.name) return [];
-  const create = `kubectl create secret generic ${secret.name} --from-file=${secret.certificateKey}=client.crt --from-file=${secret.privateKey}=client.key`;
-  return [
-    {
-      code: 'CERTIFICATE_SECRET_MISSING',
-      at: at(delegate.object.root),
-      message: `The Secret "${secret.name}" is not in this file; pods wait until it exists.`,
-      remedy: `Create it before you apply the file, in the same namespace: ${create}`,
-    },
-  ];
 }
 
 function companionsOf({ delegate, secret, target }: KubernetesScene): CompanionFile[] {

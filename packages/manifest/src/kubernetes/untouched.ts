@@ -2,7 +2,7 @@ import { delegateWishes, mountDirectory } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { KubernetesObject } from './objects.ts';
 import type { KubernetesScene } from './scene.ts';
-import { resolveVariable } from './variables.ts';
+import { readByOthers, resolveVariable } from './variables.ts';
 
 type Plain = null | string | number | boolean | Plain[] | { [key: string]: Plain };
 type PlainMap = { [key: string]: Plain };
@@ -64,7 +64,8 @@ function managedKeys(scene: KubernetesScene, object: KubernetesObject): Set<stri
   for (const workload of [scene.delegate, ...scene.upgrader.jobs]) {
     for (const { name } of delegateWishes(scene.target)) {
       const source = resolveVariable(workload, name, scene.objects);
-      if (source.kind === 'key' && source.object.root.node === object.root.node) keys.add(source.key);
+      if (source.kind !== 'key' || source.object.root.node !== object.root.node) continue;
+      if (!readByOthers(object, workload, scene.objects)) keys.add(source.key);
     }
   }
   return keys;

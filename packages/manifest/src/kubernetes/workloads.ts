@@ -1,4 +1,4 @@
-import { delegateVariables } from '../delegate-variables.ts';
+import { areDelegateVariables } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import { imageBaseName } from '../image-tag.ts';
 import { type KubernetesObject, podSpecOf, referenced } from './objects.ts';
@@ -20,15 +20,24 @@ export interface DelegateWorkload extends Workload {
 
 const delegateKinds = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Pod']);
 
+/**
+ * The delegates of a file, known by the container's name, its image, or the variables it sets. Variables that come from
+ * a ConfigMap or Secret tell only when nothing else does: others may read the same one.
+ */
 export function delegatesOf(objects: readonly KubernetesObject[]): DelegateWorkload[] {
-  return objects
-    .filter((object) => delegateKinds.has(object.kind))
-    .flatMap((object) => {
-      const workload = bestContainer(object, (container) => delegateScore(container, object, objects));
-      if (!workload) return [];
-      const image = workload.container.get('image')?.text;
-      return [{ ...workload, image, partial: image === undefined }];
-    });
+  const find = (score: (container: YamlCursor, object: KubernetesObject) => number) =>
+    objects
+      .filter((object) => delegateKinds.has(object.kind))
+      .flatMap((object) => bestContainer(object, (container) => score(container, object)) ?? [])
+      .map((workload) => {
+        const image = workload.container.get('image')?.text;
+        return { ...workload, image, partial: image === undefined };
+      });
+  const plain = find((container) => delegateScore(container, new Set(ownNames(container))));
+  if (plain.length > 0) return plain;
+  return find((container, object) =>
+    delegateScore(container, new Set([...ownNames(container), ...importedNames(container, object, objects)])),
+  );
 }
 
 /** Upgraders run as CronJobs; the container is known by its name, its image, or its token. */
@@ -49,14 +58,12 @@ function bestContainer(object: KubernetesObject, score: (container: YamlCursor) 
   return best && { object, podSpec, container: best, containerName: best.get('name')?.text ?? '' };
 }
 
-function delegateScore(container: YamlCursor, object: KubernetesObject, objects: readonly KubernetesObject[]): number {
+function delegateScore(container: YamlCursor, variables: ReadonlySet<string>): number {
   const image = imageBaseName(container.get('image')?.text ?? '');
   if (image === 'upgrader') return 0;
-  const known = variableNames(container, object, objects);
-  const hits = delegateVariables.filter((name) => known.has(name)).length;
   const byName = container.get('name')?.text === 'delegate' ? 4 : 0;
   const byImage = image === 'delegate' ? 3 : /(?:^|-)delegate(?:-|$)/.test(image) ? 2 : 0;
-  return byName + byImage + (hits >= 2 ? 2 : 0);
+  return byName + byImage + (areDelegateVariables(variables) ? 2 : 0);
 }
 
 function upgraderScore(container: YamlCursor): number {
@@ -66,17 +73,18 @@ function upgraderScore(container: YamlCursor): number {
   return named || token ? 2 : 0;
 }
 
-/** The names of the variables that a container gets, as far as the file tells. */
-function variableNames(
+function ownNames(container: YamlCursor): string[] {
+  return (container.get('env')?.items() ?? []).map((item) => item.get('name')?.text ?? '');
+}
+
+function importedNames(
   container: YamlCursor,
   object: KubernetesObject,
   objects: readonly KubernetesObject[],
-): Set<string> {
-  const own = (container.get('env')?.items() ?? []).map((item) => item.get('name')?.text ?? '');
-  const imported = (container.get('envFrom')?.items() ?? []).flatMap((source) => {
+): string[] {
+  return (container.get('envFrom')?.items() ?? []).flatMap((source) => {
     const map = referenced(objects, 'ConfigMap', source.at('configMapRef', 'name')?.text, object);
     const secret = referenced(objects, 'Secret', source.at('secretRef', 'name')?.text, object);
     return [...(map?.root.get('data')?.keys() ?? []), ...(secret ? secretText(secret).keys() : [])];
   });
-  return new Set([...own, ...imported]);
 }

@@ -24,7 +24,10 @@ function* misplacedKey(root: YamlCursor, key: string): Iterable<Problem> {
     at: at(misplaced),
     message: `"${key}" stands under delegateConfig, and the upgrader reads it at the top level only.`,
     remedy: 'Move it to the top level of config.yaml.',
-    repair: repairAt(misplaced, `took "${key}" out of delegateConfig`, () => [removePair(misplaced)]),
+    repair: repairAt([misplaced, root], `moved "${key}" from delegateConfig to the top level`, () => [
+      ...(root.get(key) ? [] : [addPair(root, key, misplaced.text ?? '')]),
+      removePair(misplaced),
+    ]),
   };
 }
 

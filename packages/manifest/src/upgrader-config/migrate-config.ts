@@ -35,11 +35,13 @@ export function migrateUpgraderConfig(text: string, endpoint: Endpoint): Migrati
     );
   }
   const rules = [(scene: YamlCursor) => upgraderConfigRules(scene, endpoint)];
+  const keys = ['clientCertificateFilePath', 'clientCertificateKeyFilePath'];
+  const begun = keys.some((key) => root().get(key) ?? root().at('delegateConfig', key));
   const applied = settle(file, root, rules);
   return {
     form: 'upgrader-config',
     text: source.text,
-    ...report(applied),
+    ...report(applied, { begun, atEndpoint: false }),
     warnings: warningsFrom([...upgraderConfigRules(root(), endpoint)], source),
     companions: [],
   };

@@ -9,11 +9,24 @@ import { resolveVariable } from '../variables.ts';
 
 /** What is worth saying about a delegate's manifest and is nobody's to change without being asked. */
 export function* advice(scene: KubernetesScene): Iterable<Problem> {
+  yield* secretElsewhere(scene);
   yield* autoscaler(scene);
   yield* selector(scene);
   yield* order(scene);
   yield* upgrader(scene);
   yield* keyForm(scene);
+}
+
+function* secretElsewhere({ secret, delegate, target }: KubernetesScene): Iterable<Problem> {
+  const inFile = secret.object && (target.secretName === undefined || secret.object.name === target.secretName);
+  if (secret.name === undefined || inFile) return;
+  const create = `kubectl create secret generic ${secret.name} --from-file=${secret.certificateKey}=client.crt --from-file=${secret.privateKey}=client.key`;
+  yield {
+    code: 'CERTIFICATE_SECRET_MISSING',
+    at: at(delegate.object.root),
+    message: `The Secret "${secret.name}" is not in this file; pods wait until it exists.`,
+    remedy: `Create it before you apply the file, in the same namespace: ${create}`,
+  };
 }
 
 function* autoscaler({ objects }: KubernetesScene): Iterable<Problem> {

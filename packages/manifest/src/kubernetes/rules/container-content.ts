@@ -1,10 +1,10 @@
 import { delegateWishes } from '../../delegate-variables.ts';
-import { at, repairAt } from '../../edit/repair.ts';
+import { at } from '../../edit/repair.ts';
 import type { YamlCursor } from '../../edit/yaml-cursor.ts';
-import { edit, setScalar } from '../../edit/yaml-edits.ts';
 import type { Problem } from '../../finding.ts';
 import { certificateMounts, mountsOf, volumeNamed } from '../certificate-volume.ts';
 import type { KubernetesScene } from '../scene.ts';
+import { unquotedValue } from './variable-rules.ts';
 
 /** Mistakes in the delegate's and the upgrader's containers that have nothing to do with mTLS and keep them from starting, or from being safe. */
 export function* containerContent({ delegate, upgrader, target }: KubernetesScene): Iterable<Problem> {
@@ -39,18 +39,7 @@ function* variables(container: YamlCursor, managed: ReadonlySet<string>): Iterab
       };
     }
     seen.add(name);
-    if (value && !value.empty && !isText(value)) {
-      const text = value.text ?? '';
-      yield {
-        code: 'VARIABLE_NOT_STRING',
-        at: at(value),
-        message: `${name} is ${text === '' ? 'a collection' : text}, which YAML does not read as text, and Kubernetes refuses it.`,
-        remedy: `Put quotes around it: "${text}".`,
-        ...(text !== '' && {
-          repair: repairAt(value, `put quotes around the value of ${name}`, () => [quoted(value, text)]),
-        }),
-      };
-    }
+    if (value && !value.empty && !isText(value)) yield* unquotedValue(item, name);
     if (name === 'TRUST_ALL_CERTIFICATES' && value?.text === 'true') {
       // Whoever can answer in the manager's place then gets the token and hands out tasks: mTLS protects only one direction.
       yield {
@@ -68,10 +57,4 @@ function isText(value: YamlCursor): boolean {
   if (typeof value.json !== 'string') return false;
   const plain = 'type' in value.node && value.node.type === 'PLAIN';
   return !(plain && /^(?:yes|no|on|off)$/i.test(value.json));
-}
-
-function quoted(value: YamlCursor, text: string) {
-  if (value.alias?.range) return setScalar(value, text);
-  const [start, end] = [value.node.range?.[0] ?? 0, value.node.range?.[1] ?? 0];
-  return edit(value.part, start, end, JSON.stringify(text));
 }

@@ -1,7 +1,7 @@
 import { delegateWishes, upgraderWish, type Wish, wishMessage, wrongValueCode } from '../../delegate-variables.ts';
 import { at, repairAt } from '../../edit/repair.ts';
 import type { YamlCursor } from '../../edit/yaml-cursor.ts';
-import { addItem, addPair, removeItem, removePair, setScalar } from '../../edit/yaml-edits.ts';
+import { addItem, addPair, edit, removeItem, removePair, setScalar } from '../../edit/yaml-edits.ts';
 import type { Problem } from '../../finding.ts';
 import { encodeBase64 } from '../../pem.ts';
 import type { KubernetesScene } from '../scene.ts';
@@ -82,7 +82,8 @@ function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iter
   const base = { message: wishMessage(wish, known), remedy: `Set ${name} to ${wanted}.` };
   if (source.kind === 'literal') {
     const unquoted = typeof source.item.get('value')?.json !== 'string';
-    if (source.value === wanted && !unquoted) return;
+    if (source.value === wanted && unquoted) yield* unquotedValue(source.item, name);
+    if (source.value === wanted) return;
     const code = source.value ? wrongValueCode(wish) : wish.code;
     const place = source.item.get('value') ?? source.item;
     yield {
@@ -128,12 +129,33 @@ function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iter
   }
 }
 
+// What people keep in a ConfigMap of settings. The certificate's variables are new, and set in the container in any case.
+const mayComeFromOutside = new Set(['MANAGER_HOST_AND_PORT', 'LOG_STREAMING_SERVICE_URL']);
+
+/** `value: true` is no text, and Kubernetes refuses the manifest for it. */
+export function* unquotedValue(item: YamlCursor, name: string): Iterable<Problem> {
+  const value = item.get('value');
+  const text = value?.text ?? '';
+  if (!value || value.empty) return;
+  yield {
+    code: 'VARIABLE_NOT_STRING',
+    at: at(value),
+    message: `${name} is ${text === '' ? 'a collection' : text}, which YAML does not read as text, and Kubernetes refuses it.`,
+    remedy: `Put quotes around it: "${text}".`,
+    ...(text !== '' && {
+      repair: repairAt(value, `put quotes around the value of ${name}`, () => [quoted(value, text)]),
+    }),
+  };
+}
+
+function quoted(value: YamlCursor, text: string) {
+  const [start, end] = value.alias?.range ?? [value.node.range?.[0] ?? 0, value.node.range?.[1] ?? 0];
+  return edit(value.part, start, end, JSON.stringify(text));
+}
+
 function* absent({ objects }: KubernetesScene, workload: Workload, wish: Wish): Iterable<Problem> {
   const { name, value: wanted } = wish;
-  const outside =
-    wish.code === 'CERTIFICATE_PATH_MISSING' || wish.code === 'GRPC_AUTHORITY_MISSING'
-      ? []
-      : sourcesOutside(workload, 'ConfigMap', objects);
+  const outside = mayComeFromOutside.has(name) ? sourcesOutside(workload, 'ConfigMap', objects) : [];
   if (outside.length > 0) {
     yield {
       code: 'EXTERNAL_VALUE',

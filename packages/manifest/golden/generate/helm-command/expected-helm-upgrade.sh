@@ -1,0 +1,13 @@
+helm upgrade --install d1 harness-delegate-ng \
+  --namespace harness-delegate-ng --create-namespace \
+  --set-string accountId=acc-1 \
+  --set-string delegateName=d1 \
+  --set-string existingDelegateToken=d1-token \
+  --set-string managerEndpoint=https://blue.agent.example.com \
+  --set-string delegateDockerImage=registry.example.com/delegate:25.09.86700 \
+  --set replicas=1 \
+  --set cpu=0.5 \
+  --set memory=2048 \
+  --set-string 'tags=a\,b' \
+  --set-string mTLS.secretName=certs \
+  --set upgrader.enabled=false

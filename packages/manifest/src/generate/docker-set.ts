@@ -1,0 +1,85 @@
+import { certificatePath, keyPath } from '../delegate-variables.ts';
+import { shellQuote } from '../edit/shell-words.ts';
+import { blockLines } from '../edit/yaml-emit.ts';
+import { environment, proxyCredentials } from './environment.ts';
+import type { Plan } from './generate-options.ts';
+import { sizes } from './sizes.ts';
+
+const caDirectory = '/opt/harness-delegate/ca-bundle';
+
+/** The `docker run` command of a delegate. Without a token in the options it is taken from the shell's DELEGATE_TOKEN. */
+export function dockerCommand(plan: Plan): string {
+  const { cpu, memoryMi } = sizes[plan.size ?? 'LAPTOP'];
+  const variables = { ...environment(plan, 'DOCKER'), ...proxyCredentials(plan) };
+  const token = plan.tokens.hexBase64;
+  const options = [
+    `docker run -d --name ${plan.delegateName} --restart unless-stopped --stop-timeout 600`,
+    `--cpus=${cpu} --memory=${memoryMi}m${plan.rootless ? '' : ' -u root'}`,
+    ...Object.entries(variables).map(([name, value]) => `-e ${shellQuote(`${name}=${value}`)}`),
+    token === undefined ? '-e DELEGATE_TOKEN' : `-e ${shellQuote(`DELEGATE_TOKEN=${token}`)}`,
+    ...bindMounts(plan).map((mount) => `-v ${shellQuote(mount)}`),
+    plan.image,
+  ];
+  return `${options.join(' \\\n  ')}\n`;
+}
+
+/** A compose file with the delegate and, if asked for, its upgrader. */
+export function composeFile(plan: Plan): string {
+  const { replicas, cpu, memoryMi } = sizes[plan.size ?? 'LAPTOP'];
+  const count = plan.replicas ?? (plan.size ? replicas : 1);
+  const mounts = bindMounts(plan);
+  const { upgrader, connection } = plan;
+  const delegate = {
+    image: plan.image,
+    restart: 'unless-stopped',
+    stop_grace_period: '600s',
+    ...(!plan.rootless && { user: 'root' }),
+    deploy: { replicas: count, resources: { limits: { cpus: cpu, memory: `${memoryMi}M` } } },
+    environment: {
+      ...dollars({ ...environment(plan, 'DOCKER'), ...proxyCredentials(plan) }),
+      DELEGATE_TOKEN: plan.tokens.hexBase64 ?? fromEnvironment('DELEGATE_TOKEN'),
+    },
+    ...(mounts.length > 0 && { volumes: mounts }),
+  };
+  const upgraderService = upgrader && {
+    image: upgrader.image,
+    restart: 'unless-stopped',
+    environment: dollars({
+      ACCOUNT_ID: plan.accountId,
+      MANAGER_HOST_AND_PORT: connection.url,
+      UPGRADER_WORKLOAD_NAME: plan.delegateName,
+      SCHEDULE: upgrader.schedule ?? '0 */1 * * *',
+    }),
+    volumes: ['/var/run/docker.sock:/var/run/docker.sock'],
+  };
+  const services = {
+    [plan.delegateName]: delegate,
+    ...(upgraderService && {
+      [`${plan.delegateName}-upgrader`]: {
+        ...upgraderService,
+        environment: {
+          ...upgraderService.environment,
+          UPGRADER_TOKEN: plan.tokens.upgraderHexBase64 ?? fromEnvironment('UPGRADER_TOKEN'),
+        },
+      },
+    }),
+  };
+  return `${blockLines({ services }, { step: 2, indentSequences: true }).join('\n')}\n`;
+}
+
+function fromEnvironment(name: string): string {
+  return `\${${name}:?set ${name} in the environment or in .env}`;
+}
+
+/** In a compose file a dollar sign begins a variable; two stand for one. */
+function dollars(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replaceAll('$', '$$$$')]));
+}
+
+function bindMounts(plan: Plan): string[] {
+  const files =
+    plan.mtls?.from === 'files'
+      ? [`${plan.mtls.certificate}:${certificatePath}:ro`, `${plan.mtls.key}:${keyPath}:ro`]
+      : [];
+  return plan.extraCaPem === undefined ? files : [...files, `./ca-bundle:${caDirectory}:ro`];
+}

@@ -1,0 +1,199 @@
+import { certificateFile, keyFile, mountDirectory } from '../delegate-variables.ts';
+import { encodeBase64, normalizePem } from '../pem.ts';
+import { environment, proxyCredentials } from './environment.ts';
+import type { Plan } from './generate-options.ts';
+import { sizes } from './sizes.ts';
+import { upgraderObjects } from './upgrader-set.ts';
+
+export type Manifest = Readonly<Record<string, unknown>>;
+
+const user = 1001;
+
+/** The objects of a delegate in the order in which they must be applied: what pods wait for comes first. */
+export function kubernetesSet(plan: Plan): Manifest[] {
+  return [
+    ...(plan.createNamespace === false
+      ? []
+      : [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: plan.namespace } }]),
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(plan, plan.delegateName) },
+    permission(plan),
+    ...secrets(plan),
+    ...certificate(plan),
+    ...extraCa(plan),
+    deployment(plan),
+    ...upgraderObjects(plan),
+  ];
+}
+
+export function meta(plan: Plan, name: string): Manifest {
+  return { name, namespace: plan.namespace, labels: { 'harness.io/name': plan.delegateName } };
+}
+
+function permission(plan: Plan): Manifest {
+  const kind = plan.clusterPermission ?? 'NAMESPACE_ADMIN';
+  const role = { CLUSTER_ADMIN: 'cluster-admin', CLUSTER_VIEWER: 'view', NAMESPACE_ADMIN: 'admin' }[kind];
+  const clusterWide = kind !== 'NAMESPACE_ADMIN';
+  const name = clusterWide ? `${plan.namespace}-${plan.delegateName}-${role}` : `${plan.delegateName}-${role}`;
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: clusterWide ? 'ClusterRoleBinding' : 'RoleBinding',
+    metadata: clusterWide ? { name, labels: { 'harness.io/name': plan.delegateName } } : meta(plan, name),
+    subjects: [{ kind: 'ServiceAccount', name: plan.delegateName, namespace: plan.namespace }],
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+  };
+}
+
+function secrets(plan: Plan): Manifest[] {
+  const credentials = Object.entries(proxyCredentials(plan)).map(([key, value]) => [key, encodeBase64(value)]);
+  const token = plan.tokens.hexBase64;
+  return [
+    ...(token === undefined ? [] : [secret(plan, tokenSecret(plan), { DELEGATE_TOKEN: token })]),
+    ...(credentials.length === 0 ? [] : [secret(plan, `${plan.delegateName}-proxy`, Object.fromEntries(credentials))]),
+  ];
+}
+
+export function secret(plan: Plan, name: string, data: Readonly<Record<string, string>>): Manifest {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: meta(plan, name), type: 'Opaque', data };
+}
+
+function tokenSecret(plan: Plan): string {
+  return plan.tokenSecretName ?? `${plan.delegateName}-account-token`;
+}
+
+export function certificateSecret(plan: Plan): string {
+  return plan.mtls?.from === 'secret' ? plan.mtls.secretName : `${plan.delegateName}-client-certificate`;
+}
+
+function certificate(plan: Plan): Manifest[] {
+  const { mtls } = plan;
+  if (mtls?.from === 'pem') {
+    const data = {
+      [certificateFile]: encodeBase64(normalizePem(mtls.certificatePem)),
+      [keyFile]: encodeBase64(normalizePem(mtls.keyPem)),
+    };
+    return [secret(plan, certificateSecret(plan), data)];
+  }
+  if (mtls?.from !== 'cert-manager') return [];
+  const { issuer } = mtls;
+  return [
+    {
+      apiVersion: 'cert-manager.io/v1',
+      kind: 'Certificate',
+      metadata: meta(plan, certificateSecret(plan)),
+      spec: {
+        secretName: certificateSecret(plan),
+        commonName: mtls.commonName ?? plan.delegateName,
+        duration: mtls.duration ?? '2160h',
+        renewBefore: mtls.renewBefore ?? '720h',
+        // The Java delegate reads PKCS#8 RSA keys only.
+        privateKey: { algorithm: 'RSA', size: 2048, encoding: 'PKCS8', rotationPolicy: 'Always' },
+        usages: ['digital signature', 'client auth'],
+        issuerRef: { name: issuer.name, kind: issuer.kind ?? 'Issuer', group: issuer.group ?? 'cert-manager.io' },
+      },
+    },
+  ];
+}
+
+function extraCa(plan: Plan): Manifest[] {
+  if (plan.extraCaPem === undefined) return [];
+  const data = { 'ca.crt': normalizePem(plan.extraCaPem) };
+  return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(plan, caConfigMap(plan)), data }];
+}
+
+export function caConfigMap(plan: Plan): string {
+  return `${plan.delegateName}-ca-bundle`;
+}
+
+function deployment(plan: Plan): Manifest {
+  const { replicas, cpu, memoryMi } = sizes[plan.size ?? 'LAPTOP'];
+  const labels = { 'harness.io/name': plan.delegateName };
+  const memory = `${memoryMi}Mi`;
+  const probe = { httpGet: { path: '/api/health', port: 3460, scheme: 'HTTP' } };
+  const hasProxySecret = Object.keys(proxyCredentials(plan)).length > 0;
+  const variables = Object.entries(environment(plan, 'KUBERNETES')).map(([name, value]) => ({ name, value }));
+  const container = {
+    name: 'delegate',
+    image: plan.image,
+    imagePullPolicy: 'Always',
+    securityContext: containerSecurity(plan),
+    ports: [{ containerPort: 8080 }],
+    resources: { limits: { memory }, requests: { cpu, memory } },
+    livenessProbe: { ...probe, initialDelaySeconds: 10, periodSeconds: 60, failureThreshold: 5 },
+    startupProbe: { ...probe, initialDelaySeconds: 30, periodSeconds: 10, failureThreshold: 15 },
+    envFrom: [
+      { secretRef: { name: tokenSecret(plan) } },
+      ...(hasProxySecret ? [{ secretRef: { name: `${plan.delegateName}-proxy` } }] : []),
+    ],
+    env: [...variables, { name: 'DELEGATE_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }],
+    ...mounts(plan, '/opt/harness-delegate/ca-bundle'),
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: meta(plan, plan.delegateName),
+    spec: {
+      replicas: plan.replicas ?? replicas,
+      minReadySeconds: 120,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: {
+          labels,
+          annotations: {
+            'prometheus.io/scrape': 'true',
+            'prometheus.io/port': '3460',
+            'prometheus.io/path': '/api/metrics',
+          },
+        },
+        spec: {
+          serviceAccountName: plan.delegateName,
+          terminationGracePeriodSeconds: 600,
+          ...podSecurity(plan),
+          containers: [container],
+          ...volumes(plan),
+        },
+      },
+    },
+  };
+}
+
+export function containerSecurity({ rootless }: Plan): Manifest {
+  return rootless
+    ? { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+    : { allowPrivilegeEscalation: false, runAsUser: 0 };
+}
+
+/** fsGroup makes the group of the certificate's files the one that the container runs in. */
+export function podSecurity({ rootless }: Plan): Manifest {
+  return rootless ? { securityContext: { runAsNonRoot: true, runAsUser: user, runAsGroup: user, fsGroup: user } } : {};
+}
+
+export function mounts(plan: Plan, caPath: string): { volumeMounts?: Manifest[] } {
+  const list = [
+    ...(plan.mtls ? [{ name: 'client-certificate', mountPath: mountDirectory, readOnly: true }] : []),
+    ...(plan.extraCaPem === undefined ? [] : [{ name: 'ca-bundle', mountPath: caPath, readOnly: true }]),
+  ];
+  return list.length === 0 ? {} : { volumeMounts: list };
+}
+
+export function volumes(plan: Plan): { volumes?: Manifest[] } {
+  const items = [
+    { key: 'tls.crt', path: certificateFile },
+    { key: 'tls.key', path: keyFile },
+  ];
+  const list = [
+    ...(plan.mtls
+      ? [
+          {
+            name: 'client-certificate',
+            secret: {
+              secretName: certificateSecret(plan),
+              defaultMode: plan.rootless ? 0o440 : 0o400,
+              ...(plan.mtls.from === 'cert-manager' && { items }),
+            },
+          },
+        ]
+      : []),
+    ...(plan.extraCaPem === undefined ? [] : [{ name: 'ca-bundle', configMap: { name: caConfigMap(plan) } }]),
+  ];
+  return list.length === 0 ? {} : { volumes: list };
+}
