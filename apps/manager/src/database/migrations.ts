@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
 import type { Schema } from './schema.ts';
+import { trustOperations } from './trust-operations.ts';
 
 /**
  * Every change of the tables, oldest first by name. A migration that has been released is never edited: a database out
@@ -8,6 +9,7 @@ import type { Schema } from './schema.ts';
  */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-foundation': { up: foundation },
+  '0002-trust-operations': { up: trustOperations },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };
@@ -118,7 +120,9 @@ async function foundation(database: Kysely<Schema>): Promise<void> {
     .createTable('refusals')
     .addColumn('id', 'text', (c) => c.primaryKey())
     .addColumn('account_id', 'text', (c) => c.references('accounts.id').onDelete('cascade'))
-    .addColumn('at', 'bigint', (c) => c.notNull())
+    .addColumn('first_seen', 'bigint', (c) => c.notNull())
+    .addColumn('last_seen', 'bigint', (c) => c.notNull())
+    .addColumn('count', 'bigint', (c) => c.notNull())
     .addColumn('reason', 'text', (c) => c.notNull())
     .addColumn('message', 'text', (c) => c.notNull())
     .addColumn('remedy', 'text', (c) => c.notNull())
@@ -126,7 +130,7 @@ async function foundation(database: Kysely<Schema>): Promise<void> {
     .addColumn('remote_address', 'text', (c) => c.notNull())
     .addColumn('certificate', 'text')
     .execute();
-  await schema.createIndex('refusals_account_at').on('refusals').columns(['account_id', 'at']).execute();
+  await schema.createIndex('refusals_account_seen').on('refusals').columns(['account_id', 'last_seen']).execute();
 
   await schema
     .createTable('replicas')

@@ -11,6 +11,11 @@ export interface Schema {
   refusals: RefusalRow;
   replicas: ReplicaRow;
   audit_events: AuditEventRow;
+  authority_uses: AuthorityUseRow;
+  endpoint_reverts: EndpointRevertRow;
+  webhooks: WebhookRow;
+  webhook_deliveries: WebhookDeliveryRow;
+  webhook_notices: WebhookNoticeRow;
 }
 
 type Millis = number;
@@ -88,6 +93,10 @@ export interface DelegateRow {
   registered_at: Millis;
   last_seen: Millis;
   disconnected_at: Millis | null;
+  /** When it was last on mTLS (while it is: when it came that way), with which certificate, and the CA of its chain. */
+  mtls_seen_at: Millis | null;
+  mtls_certificate: Json | null;
+  mtls_anchor: string | null;
 }
 
 export interface TaskRow {
@@ -108,9 +117,12 @@ export interface TaskRow {
 }
 
 export interface RefusalRow {
+  /** Of the group: one cause, one client. */
   id: string;
   account_id: string | null;
-  at: Millis;
+  first_seen: Millis;
+  last_seen: Millis;
+  count: number;
   reason: string;
   message: string;
   remedy: string;
@@ -133,4 +145,60 @@ export interface AuditEventRow {
   action: string;
   subject: string;
   details: Json;
+}
+
+/** Which delegate's verified chain ended at which CA, and when last. Outlives the instances of the delegate. */
+export interface AuthorityUseRow {
+  account_id: string;
+  /** SHA-256 of the CA certificate, lower-case hex. */
+  fingerprint: string;
+  delegate_name: string;
+  last_used: Millis;
+}
+
+/** A change of an endpoint that takes itself back at `revert_at` unless somebody confirms it: the state before it. */
+export interface EndpointRevertRow {
+  endpoint_uuid: string;
+  account_id: string;
+  revert_at: Millis;
+  mode: 'LOOSE' | 'STRICT';
+  ca_certificates: string;
+  asked_by: string;
+}
+
+export interface WebhookRow {
+  id: string;
+  account_id: string;
+  url: string;
+  /** Array of event types; null for every type, those of later versions too. */
+  events: Json | null;
+  /** The signing secret, sealed by `tokens/secret-box.ts`. */
+  secret_ciphertext: string;
+  created_at: Millis;
+  created_by: string;
+  last_success_at: Millis | null;
+  last_failure_at: Millis | null;
+  last_failure: string | null;
+  /** Events that were given up: the queue was full, or every attempt failed. */
+  dropped: number;
+}
+
+export interface WebhookDeliveryRow {
+  /** The same at every attempt. */
+  id: string;
+  webhook_id: string;
+  account_id: string;
+  event_type: string;
+  body: Json;
+  attempts: number;
+  /** While an attempt is under way: when it counts as lost, with the replica that made it. */
+  next_attempt_at: Millis;
+  created_at: Millis;
+}
+
+/** What an account's webhooks were told of, so that they are told once. */
+export interface WebhookNoticeRow {
+  account_id: string;
+  notice: string;
+  at: Millis;
 }

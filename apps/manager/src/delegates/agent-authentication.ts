@@ -95,8 +95,8 @@ export class AgentAuthentication {
       connection,
       via:
         identity.listener === 'mtls'
-          ? { transport: 'MTLS', certificate: identity.certificate, tokenId }
-          : { transport: 'PLAIN', certificate: null, tokenId },
+          ? { transport: 'MTLS', certificate: identity.certificate, anchor: identity.anchor, tokenId }
+          : { transport: 'PLAIN', certificate: null, anchor: null, tokenId },
     };
   }
 }

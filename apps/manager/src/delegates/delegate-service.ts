@@ -85,7 +85,7 @@ export class DelegateService {
   async list(accountId: string, filter: DelegateFilter): Promise<DelegateListing[]> {
     await this.#presence.flush();
     const byName = new Map<string, Delegate[]>();
-    for (const delegate of await this.#store.ofAccount(accountId)) {
+    for (const delegate of await this.#store.ofAccount(accountId, this.#now())) {
       const instances = byName.get(delegate.name);
       if (instances === undefined) byName.set(delegate.name, [delegate]);
       else instances.push(delegate);
@@ -96,7 +96,7 @@ export class DelegateService {
   }
 
   async delete(accountId: string, identifier: string): Promise<void> {
-    const instances = (await this.#store.ofAccount(accountId)).filter(
+    const instances = (await this.#store.ofAccount(accountId, this.#now())).filter(
       ({ name, id }) => name === identifier || id === identifier,
     );
     if (!(await this.#store.delete(accountId, identifier))) {

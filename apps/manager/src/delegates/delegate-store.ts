@@ -3,6 +3,8 @@ import type { Kysely, Selectable } from 'kysely';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { DelegateRow, Schema } from '../database/schema.ts';
+import { isListed, isReplaced, LISTED_AFTER_LEAVING_MS, REMEMBERED_MS } from './gone-delegates.ts';
+import { mtlsUntil, type PresenceChange, writePresence } from './presence-writer.ts';
 
 /** One running instance of a delegate, as it registered. */
 export interface Delegate {
@@ -24,18 +26,6 @@ export interface Delegate {
   readonly lastSeen: number;
   /** Held by a replica whose lease runs. */
   readonly connected: boolean;
-}
-
-/** What presence knows of a delegate that has come, changed its way in, or gone. */
-export interface PresenceChange {
-  readonly delegateId: string;
-  readonly lastSeen: number;
-  /** Null: it has gone. */
-  readonly via: {
-    readonly transport: Transport;
-    readonly certificate: PresentedCertificate | null;
-    readonly tokenId: string;
-  } | null;
 }
 
 export type Registration = Omit<Delegate, 'connected' | 'registeredAt' | 'lastSeen'>;
@@ -69,16 +59,18 @@ export class DelegateStore {
     return row === undefined ? null : fromRow(row);
   }
 
-  async ofAccount(accountId: string): Promise<Delegate[]> {
+  /** Those that are connected or left within the last hours. */
+  async ofAccount(accountId: string, now: number): Promise<Delegate[]> {
     const rows = await this.#select()
       .where('delegates.account_id', '=', accountId)
+      .where(isListed(now))
       .orderBy('delegates.name')
       .orderBy('delegates.id')
       .execute();
     return rows.map(fromRow);
   }
 
-  /** Inserts the delegate or overwrites what it registered before; in either case it is now held by the replica. */
+  /** Inserts the delegate, held by the replica, or overwrites what it says of itself; presence writes how it comes. */
   async register(registration: Registration, replicaId: string, now: number): Promise<void> {
     const columns = {
       name: registration.name,
@@ -90,6 +82,8 @@ export class DelegateStore {
       tags: JSON.stringify(registration.tags),
       supported_task_types: JSON.stringify(registration.supportedTaskTypes),
       polling: registration.polling ? (1 as const) : (0 as const),
+    };
+    const held = {
       transport: registration.transport,
       certificate: registration.certificate === null ? null : JSON.stringify(registration.certificate),
       token_id: registration.tokenId,
@@ -99,7 +93,7 @@ export class DelegateStore {
     };
     await this.#database
       .insertInto('delegates')
-      .values({ id: registration.id, account_id: registration.accountId, registered_at: now, ...columns })
+      .values({ id: registration.id, account_id: registration.accountId, registered_at: now, ...columns, ...held })
       .onConflict((conflict) =>
         conflict.column('id').doUpdateSet(columns).where('delegates.account_id', '=', registration.accountId),
       )
@@ -108,30 +102,7 @@ export class DelegateStore {
 
   /** Writes a batch in one transaction: a replica that restarts has thousands come back within seconds. */
   async writePresence(changes: readonly PresenceChange[], replicaId: string, now: number): Promise<void> {
-    await this.#database.transaction().execute(async (transaction) => {
-      for (const { delegateId, lastSeen, via } of changes) {
-        const update = transaction.updateTable('delegates').where('id', '=', delegateId);
-        if (via === null) {
-          // Only while it is still ours: it may have come back on another replica meanwhile.
-          await update
-            .set({ replica_id: null, last_seen: lastSeen, disconnected_at: now })
-            .where('replica_id', '=', replicaId)
-            .execute();
-        } else {
-          const certificate = via.certificate === null ? null : JSON.stringify(via.certificate);
-          await update
-            .set({
-              replica_id: replicaId,
-              last_seen: lastSeen,
-              disconnected_at: null,
-              transport: via.transport,
-              certificate,
-              token_id: via.tokenId,
-            })
-            .execute();
-        }
-      }
-    });
+    await this.#database.transaction().execute((transaction) => writePresence(transaction, changes, replicaId, now));
   }
 
   /** True when there was such a delegate. */
@@ -144,11 +115,17 @@ export class DelegateStore {
     return result.numDeletedRows > 0n;
   }
 
-  async deleteGoneSince(before: number): Promise<void> {
+  /** Gone instances that no list shows any more: at once when another one took their place, all of them in the end. */
+  async forgetGone(now: number): Promise<void> {
     await this.#database
       .deleteFrom('delegates')
       .where('replica_id', 'is', null)
-      .where('disconnected_at', '<', before)
+      .where('disconnected_at', '<', now - LISTED_AFTER_LEAVING_MS)
+      .where((where) => where.or([where('disconnected_at', '<', now - REMEMBERED_MS), isReplaced(where)]))
+      .execute();
+    await this.#database
+      .deleteFrom('authority_uses')
+      .where('last_used', '<', now - REMEMBERED_MS)
       .execute();
   }
 
@@ -181,7 +158,7 @@ export class DelegateStore {
       const ids = replicas.map(({ id }) => id);
       const released = await transaction
         .updateTable('delegates')
-        .set({ replica_id: null, disconnected_at: now })
+        .set((set) => ({ replica_id: null, disconnected_at: now, mtls_seen_at: mtlsUntil(set, now) }))
         .where('replica_id', 'in', ids)
         .executeTakeFirst();
       await transaction.deleteFrom('replicas').where('id', 'in', ids).execute();

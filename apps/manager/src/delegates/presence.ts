@@ -1,12 +1,15 @@
 import type { PresentedCertificate, TaskEvent, Transport } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { Delegate, DelegateStore, PresenceChange } from './delegate-store.ts';
+import type { Delegate, DelegateStore } from './delegate-store.ts';
+import type { PresenceChange } from './presence-writer.ts';
 
 /** How a delegate reaches this replica. */
 export interface Via {
   readonly transport: Transport;
   readonly certificate: PresentedCertificate | null;
+  /** Fingerprint of the bundle's CA that its chain ends at; null when plain, or when that could not be told. */
+  readonly anchor: string | null;
   readonly tokenId: string;
 }
 
@@ -45,8 +48,6 @@ const RENEW_EVERY_MS = 10_000;
 const WRITE_EVERY_MS = 100;
 /** A delegate without a push stream counts as gone after this long without a heartbeat; the slowest known client sends one every 50 s. */
 const POLLER_GONE_AFTER_MS = 120_000;
-/** A gone instance leaves the list after this. */
-const FORGET_GONE_AFTER_MS = 6 * 3_600_000;
 const MAX_UNDELIVERED = 100;
 
 /**
@@ -234,6 +235,7 @@ export class Presence {
     if (
       before.transport === via.transport &&
       before.certificate?.fingerprint === via.certificate?.fingerprint &&
+      before.anchor === via.anchor &&
       before.tokenId === via.tokenId
     )
       return;
@@ -250,7 +252,7 @@ export class Presence {
     try {
       await this.#store.renewLease(this.replicaId, now + LEASE_MS);
       await this.#store.releaseExpired(now);
-      await this.#store.deleteGoneSince(now - FORGET_GONE_AFTER_MS);
+      await this.#store.forgetGone(now);
     } catch (error) {
       this.#logger.error({ err: error }, 'the lease of this replica was not renewed; trying again');
     }

@@ -1,6 +1,7 @@
 import type { TokenStatus } from '@sallyport/protocol';
 import type { Kysely } from 'kysely';
 import type { DelegateTokenRow, Schema } from '../database/schema.ts';
+import { isListed } from '../delegates/gone-delegates.ts';
 
 export interface StoredToken {
   readonly id: string;
@@ -108,6 +109,7 @@ export class TokenStore {
       .select('replicas.lease_until')
       .where('delegates.account_id', '=', accountId)
       .where('delegates.token_id', 'is not', null)
+      .where(isListed(now))
       .orderBy('delegates.name')
       .orderBy('delegates.id')
       .execute();
