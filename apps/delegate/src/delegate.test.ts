@@ -136,7 +136,7 @@ test('an abort ends the script on the delegate', async (context) => {
   const acc = await account();
   const setup = await start(context, acc);
   await connected(setup);
-  const task = await createTask(acc, 'sleep 1000');
+  const task = await createTask(acc, 'sleep 60');
   await isRunning(acc, task['id']);
   await manager.must('POST', `/ng/api/tasks/${task['id']}/abort?accountIdentifier=${acc.id}`, undefined, acc.adminKey);
   await eventually('the aborted result is taken', () =>
@@ -149,7 +149,7 @@ test('a delegate that polls takes tasks and hears of aborts', async (context) =>
   const acc = await account();
   const setup = await start(context, acc, { POLL_FOR_TASKS: 'true', DELEGATE_TASK_CONCURRENCY: '1' });
   await connected(setup, 'poll');
-  const long = await createTask(acc, 'sleep 1000');
+  const long = await createTask(acc, 'sleep 60');
   await isRunning(acc, long['id']);
   const next = await createTask(acc, 'echo next');
   await manager.must('POST', `/ng/api/tasks/${long['id']}/abort?accountIdentifier=${acc.id}`, undefined, acc.adminKey);
@@ -324,7 +324,7 @@ test('a task that outlives the grace period is ended and its result reported', a
   const acc = await account();
   const setup = await start(context, acc, { DELEGATE_GRACE_PERIOD_SECONDS: '0' });
   await connected(setup);
-  const task = await createTask(acc, 'sleep 1000');
+  const task = await createTask(acc, 'sleep 60');
   await isRunning(acc, task['id']);
   await setup.delegate.close();
   assert.equal(await setup.delegate.ended, EXIT.stopped);

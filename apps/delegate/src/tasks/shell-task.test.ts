@@ -101,7 +101,7 @@ test('an interruption ends the whole group, grandchildren included, and keeps wh
   const path = folder(context);
   const interruption = new AbortController();
   const running = run(
-    { script: `echo started; sleep 1000 & echo $! > ${path}/child; touch ${path}/ready; wait` },
+    { script: `echo started; sleep 60 & echo $! > ${path}/child; touch ${path}/ready; wait` },
     interruption.signal,
   );
   await appears(path, 'ready');
@@ -129,7 +129,7 @@ test('a script that ignores TERM is killed after the grace', async (context) => 
 
 test('what a script leaves running is ended with it, and what left the group does not hold the result up', async () => {
   const away = `setsid sh -c 'touch away; sleep 3' & while [ ! -e away ]; do sleep 0.01; done`;
-  const { data, error } = await run({ script: `sleep 1000 & echo $!; ${away}` });
+  const { data, error } = await run({ script: `sleep 60 & echo $!; ${away}` });
   assert.equal(error, null);
   assert.ok(data.durationMs < 1900);
   await eventually('the background process has ended', () => !isAlive(Number(data.stdout.trim())));
