@@ -141,7 +141,7 @@ export class DevManager {
             resolve({
               status: response.statusCode ?? 0,
               headers: response.headers,
-              body: (isJson ? JSON.parse(text) : text) as DevBody,
+              body: (isJson && text !== '' ? JSON.parse(text) : text) as DevBody,
             });
           });
         },
