@@ -46,8 +46,14 @@ if (script === undefined) {
 const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], {
   stdio: 'inherit',
 });
-// A terminal sends Ctrl-C to the whole group; a service manager signals only this process. Either way the child ends first.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+// On a terminal Ctrl-C reaches the child by itself, being of the same process group; a second copy would look like an
+// impatient second Ctrl-C. A supervisor signals this process alone.
+const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (!onTerminal || signal === 'SIGTERM') child.kill(signal);
+  });
+}
 child.on('error', (error) => {
   process.stderr.write(`cannot start ${pinnedNode}: ${error.message}\n`);
   process.exit(1);

@@ -94,7 +94,10 @@ export async function startDemo(tools: Tools): Promise<Running> {
   }
 }
 
-function connectionOf(manager: RunningManager, files: DemoFiles): { url: string; key: string; caFile: string | undefined } {
+function connectionOf(
+  manager: RunningManager,
+  files: DemoFiles,
+): { url: string; key: string; caFile: string | undefined } {
   const key = files.readOperatorKey();
   if (key === null) {
     throw new Error(
