@@ -71,6 +71,9 @@ const CERTIFICATE_REFUSALS: ReadonlySet<string> = new Set([
   'INTERMEDIATE_MISSING',
   'WRONG_PURPOSE',
   'CA_AS_LEAF',
+  'CERTIFICATE_REVOKED',
+  'CERTIFICATE_DENIED',
+  'IDENTITY_NOT_ALLOWED',
 ]);
 
 /** True when the error is about the client certificate of the connection, so that another certificate may help. */

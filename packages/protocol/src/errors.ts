@@ -15,6 +15,12 @@ export const ERROR_LEDGER = {
       'The CA certificates of an mTLS endpoint cannot be used: not PEM, no CA among them, a private key, all expired, too many or too large.',
     remedy: 'Send the PEM text of your CA certificate (ca.crt), certificates only.',
   },
+  INVALID_CRL: {
+    status: 400,
+    cause:
+      "A certificate revocation list cannot be used: not a CRL, not signed by a CA of the endpoint's bundle, a delta, indirect or partial list, expired, or without the date of the next one.",
+    remedy: 'Send the complete CRL that the CA publishes for itself, PEM or DER.',
+  },
   INVALID_TOKEN: {
     status: 401,
     cause: 'The API key or delegate token is missing, malformed, unknown, or belongs to another account.',
@@ -87,6 +93,29 @@ export const ERROR_LEDGER = {
     status: 401,
     cause: 'OpenSSL refused the client certificate for a reason without a code of its own; the message names it.',
     remedy: 'Look at the named OpenSSL error; "openssl verify -purpose sslclient" shows the same verdict.',
+  },
+  CERTIFICATE_REVOKED: {
+    status: 401,
+    cause: "The CA's certificate revocation list names the client certificate, or a CA certificate above it.",
+    remedy: 'Issue a new client certificate with a new key; the delegate picks the file up without a restart.',
+  },
+  CRL_EXPIRED: {
+    status: 401,
+    cause:
+      "The certificate revocation list of the client certificate's CA is past its next update, and the account does not use expired lists. Nothing is wrong with the certificate.",
+    remedy: "Upload the CA's current CRL (sallyport endpoint crl upload).",
+  },
+  CERTIFICATE_DENIED: {
+    status: 401,
+    cause: 'The account has put the client certificate, or a CA certificate above it, on its denied certificates.',
+    remedy: 'Issue a new client certificate with a new key, or take it off (sallyport endpoint denied remove).',
+  },
+  IDENTITY_NOT_ALLOWED: {
+    status: 401,
+    cause:
+      'The client certificate is valid and has none of the identities that the account allows, or the delegate is pinned to another certificate.',
+    remedy:
+      'Use a certificate with an allowed identity, or change the allowed identities or the pin (sallyport endpoint allowed, sallyport delegate pin).',
   },
   MISDIRECTED_REQUEST: {
     status: 421,
