@@ -28,6 +28,10 @@ import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
 import { EndpointService } from './endpoints/endpoint-service.ts';
 import { EndpointStore } from './endpoints/endpoint-store.ts';
+import { EndpointWriter } from './endpoints/endpoint-writer.ts';
+import { PendingReverts } from './endpoints/pending-reverts.ts';
+import { readinessRoutes } from './endpoints/readiness-routes.ts';
+import { ReadinessService } from './endpoints/readiness-service.ts';
 import { endpointRoutes } from './endpoints/routes.ts';
 import { TrustDirectory } from './endpoints/trust-directory.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -99,8 +103,6 @@ export async function createContext(
     const accounts = new AccountService({ database, bus, clock, tokens });
     const accountStore = new AccountStore(database);
     const apiKeys = new ApiKeyService(database, clock);
-    const endpoints = new EndpointService({ database, bus, clock, agentDomain: config.agentDomain });
-
     const refusalStore = new RefusalStore(database);
     const refusals = new RefusalRecorder(refusalStore, clock, logger);
     closers.push(() => refusals.flush());
@@ -128,6 +130,16 @@ export async function createContext(
     closers.push(() => presence.stop());
 
     const listeners: { server: Server | null; gateway: Gateway | null } = { server: null, gateway: null };
+    const urlOf = (fqdn: string) => endpointUrl(fqdn, config, listeners.gateway);
+    const settle = async () => {
+      await refusals.flush();
+      await presence.flush();
+    };
+    const writer = new EndpointWriter({ database, bus, clock, urlOf, settle, onChange: async () => undefined });
+    const endpoints = new EndpointService({ database, writer, clock, agentDomain: config.agentDomain });
+    const readiness = new ReadinessService({ database, endpoints, clock, urlOf, settle });
+    const reverts = new PendingReverts({ database, writer, bus, clock, logger });
+    closers.push(() => reverts.stop());
     const app = await buildApp(
       {
         logger,
@@ -146,7 +158,8 @@ export async function createContext(
       accountRoutes(accounts),
       accountStatusRoute(accountStore),
       apiKeyRoutes(apiKeys),
-      endpointRoutes(endpoints, (fqdn) => endpointUrl(fqdn, config, listeners.gateway)),
+      endpointRoutes(endpoints, urlOf),
+      readinessRoutes(readiness),
       refusalRoutes(refusalStore, refusals),
       tokenRoutes(tokens),
       delegateRoutes(delegates),

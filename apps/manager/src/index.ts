@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
 import type { Config, ListenAddress, Secrets } from './config/config.ts';
 import { createContext } from './context.ts';
 
+export type { Clock } from './clock.ts';
 export { type Config, ConfigError, readConfig, type Secrets } from './config/config.ts';
 export { createLogger } from './http/logger.ts';
 
@@ -22,8 +24,13 @@ export interface RunningManager {
  * Starts the control plane: database (migrated), both listeners, all background work. Rejects, with nothing left
  * running, when a file, the database or a port cannot be used; the message names it.
  */
-export async function startManager(config: Config, secrets: Secrets, logger: Logger): Promise<RunningManager> {
-  const context = await createContext(config, secrets, logger);
+export async function startManager(
+  config: Config,
+  secrets: Secrets,
+  logger: Logger,
+  clock: Clock = systemClock,
+): Promise<RunningManager> {
+  const context = await createContext(config, secrets, logger, clock);
   try {
     const addresses = await context.gateway.listen({ public: config.publicListen, mtls: config.mtlsListen });
     // Last: a start that fails must not have made a key that nobody was shown.

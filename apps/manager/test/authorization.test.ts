@@ -32,6 +32,8 @@ const MATRIX: AuthorizationMatrix = {
   'PUT /ng/api/agent/mtls/endpoint': ADMINS,
   'PATCH /ng/api/agent/mtls/endpoint': ADMINS,
   'DELETE /ng/api/agent/mtls/endpoint': ADMINS,
+  'POST /ng/api/agent/mtls/endpoint/confirm': ADMINS,
+  'GET /ng/api/agent/mtls/readiness': VIEWERS,
   'GET /ng/api/agent/mtls/check-availability': VIEWERS,
   'GET /ng/api/delegate-token-ng': VIEWERS,
   'POST /ng/api/delegate-token-ng': ADMINS,

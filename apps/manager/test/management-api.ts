@@ -12,6 +12,7 @@ import { auditRoutes } from '../src/audit/routes.ts';
 import { LocalBus } from '../src/bus/local-bus.ts';
 import { type Database, openDatabase } from '../src/database/open-database.ts';
 import { EndpointService } from '../src/endpoints/endpoint-service.ts';
+import { EndpointWriter } from '../src/endpoints/endpoint-writer.ts';
 import { endpointRoutes } from '../src/endpoints/routes.ts';
 import { type App, buildApp, type Registration } from '../src/http/app.ts';
 import { createLogger } from '../src/http/logger.ts';
@@ -79,14 +80,17 @@ export async function managementApi(t: TestContext, options: ManagementApiOption
   const accounts = new AccountService({ database, bus, clock, tokens });
   const accountStore = new AccountStore(database);
   const { agentDomain = 'agent.example.test' } = options;
-  const endpoints = new EndpointService({ database, bus, clock, agentDomain });
+  const urlOf = (fqdn: string) => `https://${fqdn}:8443`;
+  const nothing = async () => undefined;
+  const writer = new EndpointWriter({ database, bus, clock, urlOf, settle: nothing, onChange: nothing });
+  const endpoints = new EndpointService({ database, writer, clock, agentDomain });
   const app = await buildApp(
     { logger, apiKeys, accounts: accountStore },
     apiKeyRoutes(apiKeys),
     accountRoutes(accounts),
     accountStatusRoute(accountStore),
     tokenRoutes(tokens),
-    endpointRoutes(endpoints, (fqdn) => `https://${fqdn}:8443`),
+    endpointRoutes(endpoints, urlOf),
     auditRoutes(new AuditStore(database), accountStore),
     ...(options.register ?? []),
   );

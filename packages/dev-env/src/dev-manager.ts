@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { createLogger, type RunningManager, readConfig, startManager } from '@sallyport/manager';
+import { type Clock, createLogger, type RunningManager, readConfig, startManager } from '@sallyport/manager';
 import { normaliseDelegateToken } from '@sallyport/protocol';
 
 export interface DevAnswer {
@@ -30,6 +30,8 @@ export interface DevManagerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** A folder to start on again; it is then the caller's to remove. */
   readonly dataDirectory?: string;
+  /** The machine's when not given. */
+  readonly clock?: Clock;
 }
 
 /** A whole manager in this process, on free loopback ports, and short ways to use it. */
@@ -66,7 +68,7 @@ export class DevManager {
         done();
       },
     });
-    const manager = await startManager(config, secrets, createLogger('trace', sink));
+    const manager = await startManager(config, secrets, createLogger('trace', sink), options.clock);
     return new DevManager(manager, dataDirectory, lines, options.dataDirectory === undefined);
   }
 

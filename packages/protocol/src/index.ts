@@ -7,5 +7,6 @@ export * from './delegates.ts';
 export * from './envelopes.ts';
 export * from './errors.ts';
 export * from './mtls-endpoints.ts';
+export * from './readiness.ts';
 export * from './refusals.ts';
 export * from './tasks.ts';

@@ -9,6 +9,8 @@ export const PresentedCertificate = Type.Object({
   fingerprint: Type.String(),
   notBefore: Type.Integer(),
   notAfter: Type.Integer(),
+  /** What it calls its owner: common names, DNS and URI names, the first few of each. */
+  names: Type.Optional(Type.Array(Type.String())),
 });
 export type PresentedCertificate = Static<typeof PresentedCertificate>;
 

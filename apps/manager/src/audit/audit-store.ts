@@ -14,7 +14,11 @@ export type AuditAction =
   | 'delegate-token.deleted'
   | 'endpoint.created'
   | 'endpoint.updated'
-  | 'endpoint.deleted';
+  | 'endpoint.confirmed'
+  | 'endpoint.reverted'
+  | 'endpoint.deleted'
+  | 'webhook.created'
+  | 'webhook.deleted';
 
 export interface NewAuditEvent {
   readonly accountId: string | null;

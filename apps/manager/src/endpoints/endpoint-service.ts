@@ -1,20 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { type AgentMtlsEndpointRequest, type EndpointMode, SallyportError } from '@sallyport/protocol';
-import { type CaBundle, CaBundleError, readCaBundle } from '@sallyport/trust';
-import type { Kysely, Transaction } from 'kysely';
+import { type AgentMtlsEndpointRequest, type CutOff, SallyportError } from '@sallyport/protocol';
+import { CaBundleError, readCaBundle } from '@sallyport/trust';
+import type { Kysely } from 'kysely';
 import { describePrincipal, type Principal } from '../access/principal.ts';
 import { AccountStore } from '../accounts/account-store.ts';
-import { type AuditAction, AuditStore } from '../audit/audit-store.ts';
-import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import { isUniqueViolation } from '../database/database-error.ts';
 import type { Schema } from '../database/schema.ts';
 import { fqdnForPrefix } from './domain-prefix.ts';
+import { readPart, readWhole } from './endpoint-request.ts';
 import { EndpointStore, type MtlsEndpoint } from './endpoint-store.ts';
+import { type ChangeOutcome, type EndpointWriter, found, PLAIN_CHANGE, type Safety } from './endpoint-writer.ts';
+import { RevertStore } from './revert-store.ts';
 
 export interface EndpointCollaborators {
   readonly database: Kysely<Schema>;
-  readonly bus: Bus;
+  readonly writer: EndpointWriter;
   readonly clock: Clock;
   /** `agent.<base domain>`; null: no account can have an endpoint. */
   readonly agentDomain: string | null;
@@ -31,76 +31,94 @@ export interface EndpointWarning {
 export interface EndpointReport {
   readonly endpoint: MtlsEndpoint;
   readonly warnings: readonly EndpointWarning[];
-}
-
-/** A change after validation, with the values that it leaves alone left out. */
-interface Change {
-  readonly fqdn?: string;
-  readonly mode?: EndpointMode;
-  readonly caCertificates?: string;
-  readonly bundle?: CaBundle;
+  /** When the last change takes itself back; null when none is waiting for a confirmation. */
+  readonly revertsAt: number | null;
+  /** After a change: the delegates that it cut off. */
+  readonly cutOff?: readonly CutOff[];
 }
 
 export class EndpointService {
   readonly #database: Kysely<Schema>;
-  readonly #bus: Bus;
+  readonly #writer: EndpointWriter;
   readonly #clock: Clock;
   readonly #agentDomain: string | null;
 
-  constructor({ database, bus, clock, agentDomain }: EndpointCollaborators) {
+  constructor({ database, writer, clock, agentDomain }: EndpointCollaborators) {
     this.#database = database;
-    this.#bus = bus;
+    this.#writer = writer;
     this.#clock = clock;
     this.#agentDomain = agentDomain;
   }
 
   /** When it resolves, the endpoint admits clients of its CA. */
   async create(accountId: string, request: AgentMtlsEndpointRequest, by: Principal): Promise<EndpointReport> {
-    const change = this.#readWhole(request, await this.#domainFor(accountId));
-    const { fqdn, mode, caCertificates, bundle } = change;
-    const endpoint = await this.#write(accountId, request, 'endpoint.created', by, change, async (endpoints) =>
-      endpoints.insert({ uuid: randomUUID(), accountId, fqdn, mode, caCertificates }, this.#clock.now()),
-    );
-    return { endpoint, warnings: bundle.warnings };
+    const endpoint = readWhole(request, await this.domainFor(accountId), this.#clock.now());
+    const created = await naming(accountId, request, this.#writer.create(accountId, endpoint, describePrincipal(by)));
+    return { endpoint: created, warnings: this.#warningsOf(created), revertsAt: null };
   }
 
   /** Replaces name, CA and mode. When it resolves, connections that no longer hold have been judged by the new state. */
-  async update(accountId: string, request: AgentMtlsEndpointRequest, by: Principal): Promise<EndpointReport> {
-    return this.#change(accountId, request, this.#readWhole(request, await this.#domainFor(accountId)), by);
+  async update(
+    accountId: string,
+    request: AgentMtlsEndpointRequest,
+    by: Principal,
+    safety: Safety = PLAIN_CHANGE,
+  ): Promise<EndpointReport> {
+    const change = readWhole(request, await this.domainFor(accountId), this.#clock.now());
+    return this.#changed(
+      await naming(
+        accountId,
+        request,
+        this.#writer.change(accountId, describePrincipal(by), () => change, safety),
+      ),
+    );
   }
 
   /** As update, for the fields that are there. */
-  async patch(accountId: string, request: AgentMtlsEndpointRequest, by: Principal): Promise<EndpointReport> {
-    const change = this.#readPart(request, await this.#domainFor(accountId));
-    if (Object.keys(change).length === 0) throw new SallyportError('INVALID_REQUEST', 'The patch request is empty.');
-    return this.#change(accountId, request, change, by);
+  async patch(
+    accountId: string,
+    request: AgentMtlsEndpointRequest,
+    by: Principal,
+    safety: Safety = PLAIN_CHANGE,
+  ): Promise<EndpointReport> {
+    const change = readPart(request, await this.domainFor(accountId), this.#clock.now());
+    return this.#changed(
+      await naming(
+        accountId,
+        request,
+        this.#writer.change(accountId, describePrincipal(by), () => change, safety),
+      ),
+    );
+  }
+
+  /** The last change stays, although it was to take itself back. Throws CONFLICT when none is waiting. */
+  async confirm(accountId: string, by: Principal): Promise<EndpointReport> {
+    await this.domainFor(accountId);
+    const endpoint = await this.#writer.confirm(accountId, describePrincipal(by));
+    return { endpoint, warnings: this.#warningsOf(endpoint), revertsAt: null };
   }
 
   async get(accountId: string): Promise<EndpointReport> {
-    await this.#domainFor(accountId);
-    return this.#report(found(accountId, await new EndpointStore(this.#database).byAccount(accountId)));
+    await this.domainFor(accountId);
+    const endpoint = found(accountId, await new EndpointStore(this.#database).byAccount(accountId));
+    const pending = await new RevertStore(this.#database).ofEndpoint(endpoint.uuid);
+    return { endpoint, warnings: this.#warningsOf(endpoint), revertsAt: pending?.revertAt ?? null };
   }
 
   /** False when there was none. When it resolves, nobody is connected through the endpoint any more. */
   async delete(accountId: string, by: Principal): Promise<boolean> {
-    await this.#domainFor(accountId);
-    return this.#bus.commit({ type: 'trust-changed', accountId }, async (transaction) => {
-      const endpoints = new EndpointStore(transaction);
-      const endpoint = await endpoints.byAccount(accountId);
-      if (endpoint === null) return false;
-      await endpoints.delete(endpoint.uuid);
-      await this.#record(transaction, 'endpoint.deleted', endpoint, by);
-      return true;
-    });
+    await this.domainFor(accountId);
+    return this.#writer.delete(accountId, describePrincipal(by));
   }
 
   /** True when nobody has the name; the caller's own endpoint counts as somebody. */
   async isAvailable(accountId: string, domainPrefix: string): Promise<boolean> {
-    const fqdn = fqdnForPrefix(domainPrefix, await this.#domainFor(accountId));
+    const fqdn = fqdnForPrefix(domainPrefix, await this.domainFor(accountId));
     return (await new EndpointStore(this.#database).byFqdn(fqdn)) === null;
   }
 
-  async #domainFor(accountId: string): Promise<string> {
+  /** The domain of endpoints. Throws FEATURE_UNAVAILABLE when there is none, or mTLS is not enabled for the account. */
+  async domainFor(accountId: string): Promise<string> {
     if (this.#agentDomain === null) {
       throw new SallyportError(
         'FEATURE_UNAVAILABLE',
@@ -118,113 +136,31 @@ export class EndpointService {
     return this.#agentDomain;
   }
 
-  #readWhole(request: AgentMtlsEndpointRequest, agentDomain: string): Required<Change> {
-    const bundle = this.#readBundle(request.caCertificates);
-    const fqdn = fqdnForPrefix(request.domainPrefix, agentDomain);
-    if (request.mode === undefined || request.mode === null) {
-      throw new SallyportError('INVALID_REQUEST', 'No agent mTLS mode was provided.', {
-        remedy: 'Send mode LOOSE (delegates without mTLS are accepted too) or STRICT (mTLS only).',
-      });
-    }
-    return { ...bundle, fqdn, mode: request.mode };
+  #changed({ endpoint, cutOff, revertsAt }: ChangeOutcome): EndpointReport {
+    return { endpoint, warnings: this.#warningsOf(endpoint), cutOff, revertsAt };
   }
 
-  #readPart({ caCertificates, domainPrefix, mode }: AgentMtlsEndpointRequest, agentDomain: string): Change {
-    return {
-      ...(isPresent(caCertificates) && this.#readBundle(caCertificates)),
-      ...(isPresent(domainPrefix) && { fqdn: fqdnForPrefix(domainPrefix, agentDomain) }),
-      ...(isPresent(mode) && { mode }),
-    };
-  }
-
-  #readBundle(pem: string | null | undefined): Required<Pick<Change, 'caCertificates' | 'bundle'>> {
-    if (pem === undefined || pem === null || pem.trim() === '') {
-      throw new SallyportError('INVALID_REQUEST', 'No CA certificate was provided for the agent mTLS endpoint.', {
-        remedy: 'Send the PEM text of your CA certificate (ca.crt) in caCertificates.',
-      });
-    }
-    // PostgreSQL stores no NUL, and no PEM file has one.
-    if (pem.includes('\0')) throw new SallyportError('INVALID_CA_BUNDLE', 'The CA bundle holds a NUL character.');
+  #warningsOf({ caCertificates }: MtlsEndpoint): readonly EndpointWarning[] {
     try {
-      return { caCertificates: pem, bundle: readCaBundle(pem, this.#clock.now()) };
-    } catch (error) {
-      // Its message never quotes the text. The text itself must not travel further: it may hold a private key.
-      if (!(error instanceof CaBundleError)) throw error;
-      throw new SallyportError('INVALID_CA_BUNDLE', error.message, { details: { problem: error.problem } });
-    }
-  }
-
-  async #change(
-    accountId: string,
-    request: AgentMtlsEndpointRequest,
-    change: Change,
-    by: Principal,
-  ): Promise<EndpointReport> {
-    const endpoint = await this.#write(accountId, request, 'endpoint.updated', by, change, async (endpoints) => {
-      const before = found(accountId, await endpoints.byAccount(accountId));
-      return found(accountId, await endpoints.update(before.uuid, change, this.#clock.now()));
-    });
-    return this.#report(endpoint);
-  }
-
-  async #write(
-    accountId: string,
-    request: AgentMtlsEndpointRequest,
-    action: AuditAction,
-    by: Principal,
-    change: Change,
-    work: (endpoints: EndpointStore) => Promise<MtlsEndpoint>,
-  ): Promise<MtlsEndpoint> {
-    try {
-      return await this.#bus.commit({ type: 'trust-changed', accountId }, async (transaction) => {
-        const endpoint = await work(new EndpointStore(transaction));
-        await this.#record(transaction, action, endpoint, by, change);
-        return endpoint;
-      });
-    } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
-      throw new SallyportError(
-        'INVALID_REQUEST',
-        `Agent mTLS endpoint with domain prefix '${request.domainPrefix}' or accountId '${accountId}' already exists.`,
-        { remedy: 'Choose another prefix; an account has one mTLS endpoint, which can be changed.' },
-      );
-    }
-  }
-
-  async #record(
-    transaction: Transaction<Schema>,
-    action: AuditAction,
-    { accountId, uuid, fqdn, mode, revision }: MtlsEndpoint,
-    by: Principal,
-    change: Change = {},
-  ): Promise<void> {
-    const authorities = change.bundle?.authorities.map((ca) => ({
-      subject: ca.subject,
-      fingerprint: ca.fingerprint256,
-    }));
-    const event = { accountId, at: this.#clock.now(), actor: describePrincipal(by), action, subject: uuid };
-    const details = { fqdn, mode, revision, ...(authorities !== undefined && { authorities }) };
-    await new AuditStore(transaction).append({ ...event, details });
-  }
-
-  #report(endpoint: MtlsEndpoint): EndpointReport {
-    try {
-      return { endpoint, warnings: readCaBundle(endpoint.caCertificates, this.#clock.now()).warnings };
+      return readCaBundle(caCertificates, this.#clock.now()).warnings;
     } catch (error) {
       // Accepted once and of no use today, such as all expired: the endpoint refuses everybody, and says so here.
       if (!(error instanceof CaBundleError)) throw error;
-      return { endpoint, warnings: [{ code: error.problem, message: error.message, subject: '' }] };
+      return [{ code: error.problem, message: error.message, subject: '' }];
     }
   }
 }
 
-function isPresent<T>(value: T | null | undefined): value is T {
-  return value !== null && value !== undefined;
-}
-
-function found(accountId: string, endpoint: MtlsEndpoint | null): MtlsEndpoint {
-  if (endpoint !== null) return endpoint;
-  throw new SallyportError('ENTITY_NOT_FOUND', `Agent mTLS endpoint for account '${accountId}' was not found.`, {
-    remedy: 'Create the endpoint first.',
-  });
+/** A name or an account that has an endpoint already, in the words that existing clients know. */
+async function naming<R>(accountId: string, request: AgentMtlsEndpointRequest, write: Promise<R>): Promise<R> {
+  try {
+    return await write;
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new SallyportError(
+      'INVALID_REQUEST',
+      `Agent mTLS endpoint with domain prefix '${request.domainPrefix}' or accountId '${accountId}' already exists.`,
+      { remedy: 'Choose another prefix; an account has one mTLS endpoint, which can be changed.' },
+    );
+  }
 }

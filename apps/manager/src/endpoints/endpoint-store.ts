@@ -30,6 +30,18 @@ export class EndpointStore {
     return this.#find('fqdn', fqdn);
   }
 
+  /** As byAccount; in a transaction nobody else changes it until the end of that, on either database. */
+  async lock(accountId: string): Promise<MtlsEndpoint | null> {
+    // SQLite knows no SELECT ... FOR UPDATE; an update that changes nothing locks the row on PostgreSQL alike.
+    const row = await this.#database
+      .updateTable('mtls_endpoints')
+      .set((set) => ({ revision: set.ref('revision') }))
+      .where('account_id', '=', accountId)
+      .returningAll()
+      .executeTakeFirst();
+    return row === undefined ? null : toEndpoint(row);
+  }
+
   /** Rejects with a unique violation when the account has an endpoint, or another account has the name. */
   async insert(endpoint: Omit<MtlsEndpoint, 'revision'>, at: Date): Promise<MtlsEndpoint> {
     const now = at.getTime();

@@ -4,40 +4,44 @@ import {
   hybrid,
   hybridResponse,
   restResponse,
-  SallyportError,
   success,
 } from '@sallyport/protocol';
-import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { accountOf, principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';
 import type { EndpointReport, EndpointService } from './endpoint-service.ts';
+import {
+  MTLS_ADMIN,
+  MTLS_QUERY,
+  MTLS_VIEWER,
+  MTLS_PATH as path,
+  refuseProjects,
+  MTLS_TAGS as tags,
+} from './mtls-route.ts';
+import { refuseLostSafety, safetyOf, safetyQuery } from './safety.ts';
 
-const path = '/ng/api/agent/mtls';
-const tags = ['mtls-endpoints'];
-
-/** Named here only to be refused: dropping them would give a whole account what was meant for one project. */
-const querystring = Type.Object({
-  accountIdentifier: Type.Optional(Type.String()),
-  orgIdentifier: Type.Optional(Type.String()),
-  projectIdentifier: Type.Optional(Type.String()),
-});
-
-const admin = { access: 'account-admin', denial: 'NG_ACCESS_DENIED' } as const;
-const viewer = { access: 'account-viewer', denial: 'NG_ACCESS_DENIED' } as const;
+const querystring = Type.Object(MTLS_QUERY);
+const changeQuery = Type.Object({ ...MTLS_QUERY, ...safetyQuery });
 
 /** `urlOf` gives the URL that delegates connect to for an endpoint's name. */
 export function endpointRoutes(endpoints: EndpointService, urlOf: (fqdn: string) => string): Registration {
   const response = { 200: hybridResponse(AgentMtlsEndpointDetails) };
 
   // Clients of both body shapes are in use: the hybrid satisfies them.
-  function answer({ endpoint, warnings }: EndpointReport) {
+  function answer({ endpoint, warnings, revertsAt, cutOff }: EndpointReport) {
     const { revision: _, ...details } = endpoint;
-    return hybrid(details, { url: urlOf(endpoint.fqdn), warnings });
+    return hybrid(details, {
+      url: urlOf(endpoint.fqdn),
+      warnings,
+      ...(revertsAt !== null && { revertsAt }),
+      ...(cutOff !== undefined && { cutOff }),
+    });
   }
 
   return (app) => {
-    const write = { config: admin, preHandler: refuseProjects };
+    const write = { config: MTLS_ADMIN, preHandler: [refuseProjects, refuseLostSafety([])] };
+    const change = { config: MTLS_ADMIN, preHandler: [refuseProjects, refuseLostSafety(Object.keys(safetyQuery))] };
+    const read = { config: MTLS_VIEWER, preHandler: refuseProjects };
     app.post(
       `${path}/endpoint`,
       {
@@ -52,32 +56,47 @@ export function endpointRoutes(endpoints: EndpointService, urlOf: (fqdn: string)
     app.put(
       `${path}/endpoint`,
       {
-        ...write,
+        ...change,
         schema: {
           summary: 'Replace domain prefix, CA certificates and mode of the mTLS endpoint',
-          ...{ tags, querystring, response, body: AgentMtlsEndpointRequest },
+          description: CHANGE,
+          ...{ tags, querystring: changeQuery, response, body: AgentMtlsEndpointRequest },
         },
       },
-      async (request) => answer(await endpoints.update(accountOf(request), request.body, principalOf(request))),
+      async (request) => {
+        const safety = safetyOf(request.query);
+        return answer(await endpoints.update(accountOf(request), request.body, principalOf(request), safety));
+      },
     );
     app.patch(
       `${path}/endpoint`,
       {
-        ...write,
+        ...change,
         schema: {
           summary: 'Change some of domain prefix, CA certificates and mode of the mTLS endpoint',
-          ...{ tags, querystring, response, body: AgentMtlsEndpointRequest },
+          description: CHANGE,
+          ...{ tags, querystring: changeQuery, response, body: AgentMtlsEndpointRequest },
         },
       },
-      async (request) => answer(await endpoints.patch(accountOf(request), request.body, principalOf(request))),
+      async (request) => {
+        const safety = safetyOf(request.query);
+        return answer(await endpoints.patch(accountOf(request), request.body, principalOf(request), safety));
+      },
+    );
+    app.post(
+      `${path}/endpoint/confirm`,
+      {
+        ...write,
+        schema: {
+          summary: 'Keep a change that was made with revertAfter; 409 when none is waiting',
+          ...{ tags, querystring, response },
+        },
+      },
+      async (request) => answer(await endpoints.confirm(accountOf(request), principalOf(request))),
     );
     app.get(
       `${path}/endpoint`,
-      {
-        config: viewer,
-        preHandler: refuseProjects,
-        schema: { summary: 'The mTLS endpoint of an account', ...{ tags, querystring, response } },
-      },
+      { ...read, schema: { summary: 'The mTLS endpoint of an account', ...{ tags, querystring, response } } },
       async (request) => answer(await endpoints.get(accountOf(request))),
     );
     app.delete(
@@ -94,12 +113,11 @@ export function endpointRoutes(endpoints: EndpointService, urlOf: (fqdn: string)
     app.get(
       `${path}/check-availability`,
       {
-        config: viewer,
-        preHandler: refuseProjects,
+        ...read,
         schema: {
           summary: 'Whether no endpoint has this domain prefix yet',
           tags,
-          querystring: Type.Object({ ...querystring.properties, domainPrefix: Type.Optional(Type.String()) }),
+          querystring: Type.Object({ ...MTLS_QUERY, domainPrefix: Type.Optional(Type.String()) }),
           response: { 200: restResponse(Type.Boolean()) },
         },
       },
@@ -108,10 +126,7 @@ export function endpointRoutes(endpoints: EndpointService, urlOf: (fqdn: string)
   };
 }
 
-async function refuseProjects(request: FastifyRequest): Promise<void> {
-  const { orgIdentifier, projectIdentifier } = request.query as Record<string, string | undefined>;
-  if (!orgIdentifier && !projectIdentifier) return;
-  throw new SallyportError('INVALID_REQUEST', 'project-level certificates are not supported', {
-    remedy: 'Leave orgIdentifier and projectIdentifier out: an account has one mTLS endpoint.',
-  });
-}
+const CHANGE =
+  'metaData.cutOff names the delegates that the change cut off: {delegateId, name, hostName, transport, reason}. ' +
+  'metaData.revertsAt (epoch milliseconds) is when the change is taken back. A change without revertAfter confirms one ' +
+  'that is waiting; one with revertAfter moves the moment and keeps the older state as what comes back.';

@@ -111,7 +111,8 @@ export class TrustDirectory {
   }
 }
 
-function toLive(stored: MtlsEndpoint | null): LiveEndpoint | null {
+/** A stored endpoint as connections are judged by it. */
+export function toLive(stored: MtlsEndpoint | null): LiveEndpoint | null {
   if (stored === null) return null;
   const { accountId, fqdn, mode, caCertificates } = stored;
   const trustKey = createHash('sha256')

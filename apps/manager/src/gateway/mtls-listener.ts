@@ -11,6 +11,7 @@ import { clientTrust, type EndpointContexts, type ServerPair, serverOptions } fr
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { presentedCertificate } from './presented-certificate.ts';
 import type { RefusalResponder } from './refusal-responder.ts';
+import { rejudge } from './rejudge.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
 
@@ -126,9 +127,11 @@ export class MtlsListener {
       anchor,
     });
     // The bundle may have changed between ClientHello and now. The connection is registered, so a change from here on
-    // re-judges it; one before is seen by this look. Closed without a reason: its next handshake is judged anew.
+    // re-judges it; one before is seen by this look. It is judged by the same rule: adding a CA ends nobody. Closed
+    // without a reason: its next handshake is judged anew.
     const current = await directory.byFqdn(serverName);
-    if (current?.trustKey !== verifiedUnder.trustKey) {
+    const { accountId } = verifiedUnder;
+    if (current?.accountId !== accountId || rejudge(connection.identity, accountId, current) !== null) {
       socket.destroy();
       return;
     }
