@@ -148,6 +148,8 @@ export interface Repair {
   /** What the repair does, in the past tense: it becomes a line of the report. */
   readonly what: string;
   readonly edits: readonly PartEdit[];
+  /** It moves text that other repairs refer to: nothing else may be applied with it. */
+  readonly alone?: boolean;
 }
 
 /** A place in the text as it stands. */
@@ -165,6 +167,8 @@ export interface Problem {
   readonly severity?: Severity;
   /** Worked out only when wanted: against the text as it stands, to be applied before anything else changes it. */
   readonly repair?: () => Repair;
+  /** The repair touches nothing but its own value, so that others like it can be made at the same time. */
+  readonly independent?: boolean;
   /** False where a person should look first; `fix` leaves those alone, a migration does them. */
   readonly safe?: boolean;
 }

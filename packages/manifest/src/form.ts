@@ -32,7 +32,7 @@ export const helmValueKeys: readonly string[] = [
 
 /** Tells the form of a text. @throws ManifestError FORM_UNKNOWN. */
 export function detectForm(text: string): ManifestForm {
-  if (/^[ \t]*(?:-[ \t]+)?["']?(?:apiVersion|kind)["']?[ \t]*:/m.test(text)) return 'kubernetes';
+  if (/^\uFEFF?[ \t]*(?:-[ \t]+|[{[ \t]*)["']?(?:apiVersion|kind)["']?[ \t]*:/m.test(text)) return 'kubernetes';
   const keys = topLevelKeys(text);
   if (keys.has('services')) return 'compose';
   if (keys.has('delegateConfig') || (keys.has('workloadName') && keys.has('mode'))) return 'upgrader-config';

@@ -1,3 +1,4 @@
+import { visit } from 'yaml';
 import { type EditableText, positionIn } from './edit/editable-text.ts';
 import { YamlCursor } from './edit/yaml-cursor.ts';
 import type { YamlFile } from './edit/yaml-file.ts';
@@ -14,19 +15,17 @@ export function refusal(
   return new ManifestError(code, message, source.originalPosition(place.part.offsetInFile(place.keyOffset)));
 }
 
-/** @throws ManifestError YAML_INVALID or HELM_TEMPLATE, at the first document that cannot be parsed. */
+/** @throws ManifestError YAML_INVALID or HELM_TEMPLATE, at the first place that is not plain YAML. */
 export function refuseUnparsable(file: YamlFile): void {
   const { text } = file.source;
-  const template = /\{\{[^}\n]*(?:\.(?:Values|Release|Chart)\b|\binclude\b)[^}\n]*\}\}/.exec(text);
+  const template = templateOffset(file);
+  if (template !== undefined) {
+    const message =
+      'This is a template of a Helm chart, not a manifest. Set mTLS.secretName and managerEndpoint in the values instead.';
+    throw new ManifestError('HELM_TEMPLATE', message, positionIn(text, template));
+  }
   for (const part of file.parts) {
     if (!part.fault) continue;
-    if (template) {
-      throw new ManifestError(
-        'HELM_TEMPLATE',
-        'This is a template of a Helm chart, not a manifest. Set mTLS.secretName and managerEndpoint in the values instead.',
-        positionIn(text, template.index),
-      );
-    }
     const at = positionIn(text, part.offsetInFile(part.fault.offset));
     throw new ManifestError(
       'YAML_INVALID',
@@ -34,6 +33,25 @@ export function refuseUnparsable(file: YamlFile): void {
       at,
     );
   }
+}
+
+/** Where a Go template stands. To YAML `{{ .Values.name }}` is a map in a map, or an error; inside quotes and blocks it is text. */
+function templateOffset(file: YamlFile): number | undefined {
+  const action = /\{\{[^}\n]*(?:\.(?:Values|Release|Chart)\b|\binclude\b)[^}\n]*\}\}/.exec(file.source.text);
+  if (!action) return undefined;
+  if (file.parts.some((part) => part.fault)) return action.index;
+  for (const part of file.parts) {
+    let found: number | undefined;
+    visit(part.document, {
+      Map(_, map) {
+        if (!map.flow || !map.range || !part.text.startsWith('{{', map.range[0])) return undefined;
+        found = part.offsetInFile(map.range[0]);
+        return visit.BREAK;
+      },
+    });
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Every document that cannot be parsed. */
@@ -52,10 +70,10 @@ export function* yamlFaults(file: YamlFile): Iterable<Problem> {
 /** @throws ManifestError DUPLICATE_KEY at a key that stands twice and that nobody can join without guessing. */
 export function refuseDuplicates(file: YamlFile, inner: readonly (YamlCursor | undefined)[] = []): void {
   const roots = [...file.parts.map((part) => YamlCursor.root(part)), ...inner];
-  for (const root of roots) if (root) visit(root, file);
+  for (const root of roots) if (root) refuseDuplicatesBelow(root, file);
 }
 
-function visit(cursor: YamlCursor, file: YamlFile): void {
+function refuseDuplicatesBelow(cursor: YamlCursor, file: YamlFile): void {
   if (cursor.alias) return;
   const [key, first, second] = duplicatesIn(cursor)[0] ?? [];
   if (first && second) {
@@ -63,7 +81,7 @@ function visit(cursor: YamlCursor, file: YamlFile): void {
     const message = `The key "${key}" stands twice in one map (first in line ${line}), with different values. Decide which one counts and remove the other.`;
     throw refusal(file.source, 'DUPLICATE_KEY', message, second);
   }
-  for (const child of cursor.map ? cursor.entries() : cursor.items()) visit(child, file);
+  for (const child of cursor.map ? cursor.entries() : cursor.items()) refuseDuplicatesBelow(child, file);
 }
 
 /** Every key that a map writes more than once, with its first and its second value. */

@@ -1,8 +1,8 @@
-import { isScalar } from 'yaml';
+import { isScalar, type Node } from 'yaml';
 import type { TextEdit } from './editable-text.ts';
 import { YamlCursor } from './yaml-cursor.ts';
 import { contentEnd, lineEnd, nextLine } from './yaml-layout.ts';
-import { parseYaml, type YamlPart } from './yaml-part.ts';
+import { type ParsedYaml, parseYaml, type YamlPart } from './yaml-part.ts';
 
 /**
  * The YAML document inside a scalar. Edits of a literal block (`|`) become edits of its lines, with its indentation;
@@ -21,6 +21,17 @@ interface Line {
   readonly content: number;
   /** Where it starts in the inner text. */
   readonly inner: number;
+}
+
+// A scalar's text does not change as long as its node lives, and a file is looked at many times while it is repaired.
+const parsed = new WeakMap<Node, ParsedYaml>();
+
+function parseOnce(node: Node, text: string): ParsedYaml {
+  const known = parsed.get(node);
+  if (known) return known;
+  const fresh = parseYaml(text);
+  parsed.set(node, fresh);
+  return fresh;
 }
 
 function literalPart(cursor: YamlCursor): YamlPart {
@@ -56,7 +67,13 @@ function literalPart(cursor: YamlCursor): YamlPart {
         return { start: outside(inner.start), end: outside(inner.end), text: replacement };
       }),
     );
-  return { text, eol: '\n', ...parseYaml(text), place, offsetInFile: (offset) => outer.offsetInFile(outside(offset)) };
+  return {
+    text,
+    eol: '\n',
+    ...parseOnce(cursor.node, text),
+    place,
+    offsetInFile: (offset) => outer.offsetInFile(outside(offset)),
+  };
 }
 
 function blockIndent(body: string, header: string, cursor: YamlCursor): number {
@@ -80,7 +97,7 @@ function quotedPart(cursor: YamlCursor, text: string): YamlPart {
     }
     return edits.length === 0 ? [] : outer.place([{ start, end, text: JSON.stringify(result) }]);
   };
-  return { text, eol: '\n', ...parseYaml(text), place, offsetInFile: () => outer.offsetInFile(start) };
+  return { text, eol: '\n', ...parseOnce(cursor.node, text), place, offsetInFile: () => outer.offsetInFile(start) };
 }
 
 /** The root of the YAML inside a scalar, or undefined when it holds none. */

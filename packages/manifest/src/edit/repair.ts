@@ -20,7 +20,7 @@ export function repairAt(
   return () => {
     for (const place of [cursor].flat()) {
       const separation = separate(place);
-      if (separation) return separation;
+      if (separation) return { ...separation, alone: true };
     }
     return { what, edits: edits() };
   };

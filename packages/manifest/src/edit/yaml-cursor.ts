@@ -100,7 +100,8 @@ export class YamlCursor {
 
   /** Every value that the map itself writes for a key: more than one means duplicate keys. */
   pairs(key: string): YamlCursor[] {
-    return this.entries().filter((entry) => entry.link.kind === 'pair' && entry.link.key === key);
+    if (!isMap(this.node)) return [];
+    return this.node.items.filter((pair) => keyText(pair) === key).map((pair) => this.#child(pair, key, 'own'));
   }
 
   /** The values that the map itself writes, in order, merge keys left out. */
@@ -112,10 +113,11 @@ export class YamlCursor {
     });
   }
 
-  /** The names of the keys, merged ones included. */
+  /** The names of the keys, once each, merged ones included. */
   keys(): string[] {
-    const json = isMap(this.node) ? this.json : undefined;
-    return json && typeof json === 'object' ? Object.keys(json) : [];
+    if (!isMap(this.node)) return [];
+    const own = this.node.items.flatMap((pair) => keyText(pair) ?? []).filter((key) => key !== '<<');
+    return [...new Set([...own, ...this.#mergeSources().flatMap((source) => source.keys())])];
   }
 
   items(): YamlCursor[] {
@@ -129,13 +131,16 @@ export class YamlCursor {
     return new YamlCursor(this.part, pairValue(pair), this, { kind: 'pair', pair, key }, reached);
   }
 
-  #merged(key: string): YamlCursor | undefined {
-    if (!isMap(this.node)) return undefined;
-    const sources = this.node.items
+  #mergeSources(): YamlCursor[] {
+    if (!isMap(this.node)) return [];
+    return this.node.items
       .filter((pair) => keyText(pair) === '<<')
       .map((pair) => this.#child(pair, '<<', 'merge'))
       .flatMap((source) => (source.seq ? source.items() : [source]));
-    for (const source of sources) {
+  }
+
+  #merged(key: string): YamlCursor | undefined {
+    for (const source of this.#mergeSources()) {
       const found = source.get(key);
       if (found && found.link.kind === 'pair') return this.#child(found.link.pair, key, 'merge');
     }

@@ -33,7 +33,8 @@ export function parseYaml(text: string): ParsedYaml {
   });
   const error = document.errors[0];
   if (error) return { document, fault: { offset: error.pos[0], reason: error.message } };
-  return { document, fault: unresolvedAlias(document) ?? aliasBomb(document) };
+  const fault = text.includes('*') ? (unresolvedAlias(document) ?? aliasBomb(document)) : undefined;
+  return { document, fault };
 }
 
 /** A few lines of nested aliases can unfold into gigabytes (the "billion laughs"): the parser counts, and gives up. */

@@ -63,9 +63,15 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
 
 function reader(file: YamlFile, chosen: ReturnType<typeof chooseDelegate>, target: Target): () => KubernetesScene {
   const choose = sameDelegate(chosen);
+  let last: { readonly text: string; readonly scene: KubernetesScene } | undefined;
   return () => {
+    const { text } = file.source;
+    if (last?.text === text) return last.scene;
     const scene = sceneOf(file, choose, target);
-    if (scene) return scene;
+    if (scene) {
+      last = { text, scene };
+      return scene;
+    }
     throw refusal(
       file.source,
       'SHAPE_UNSUPPORTED',

@@ -124,11 +124,14 @@ function plain(cursor: YamlCursor): Plain {
   if (!cursor.map) return cursor.json as Plain;
   const result: PlainMap = {};
   for (const key of cursor.keys()) {
-    const values = cursor.pairs(key).map(plain);
-    const value = cursor.get(key);
+    const written = cursor.pairs(key);
+    const values = written.length > 1 ? written.map(plain) : [];
     if (values.length > 1 && values.every((each) => Array.isArray(each) || each === null)) {
       result[key] = values.flatMap((each) => (Array.isArray(each) ? each : []));
-    } else if (value) result[key] = plain(value);
+      continue;
+    }
+    const value = cursor.get(key);
+    if (value) result[key] = plain(value);
   }
   return result;
 }

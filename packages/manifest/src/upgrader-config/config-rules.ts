@@ -44,6 +44,7 @@ function* certificateKey(root: YamlCursor, key: string, path: string): Iterable<
     repair: repairAt(present ?? root, `set ${key} of the upgrader to ${path}`, () => [
       present ? setScalar(present, path) : addPair(root, key, path),
     ]),
+    independent: true,
   };
 }
 
@@ -62,5 +63,6 @@ function* managerHost(root: YamlCursor, endpoint: Endpoint): Iterable<Problem> {
       if (delegateConfig) return [addPair(delegateConfig, 'managerHost', endpoint.url)];
       return [addPair(root, 'delegateConfig', { managerHost: endpoint.url })];
     }),
+    independent: present !== undefined,
   };
 }

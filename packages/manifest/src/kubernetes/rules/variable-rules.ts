@@ -91,6 +91,7 @@ function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iter
       code,
       at: at(place),
       repair: repairAt(place, `set ${name} to ${wanted}`, () => valueEdits(source.item, wanted)),
+      independent: !source.item.get('value')?.text?.includes('$('), // else another repair may settle it
     };
   } else if (source.kind === 'key') {
     if (source.value === wanted) return;
@@ -176,6 +177,7 @@ function* absent({ objects }: KubernetesScene, workload: Workload, wish: Wish): 
     repair: repairAt(list ?? container, `added ${name} with the value ${wanted}`, () => [
       list ? addItem(list, { name, value: wanted }) : addPair(container, 'env', [{ name, value: wanted }]),
     ]),
+    independent: list !== undefined && list.items().length > 0,
   };
 }
 
