@@ -21,7 +21,7 @@ const PATIENCE_MS = 5_000;
 const MAX_OPEN = 1_000;
 
 /**
- * The server behind the first door's closed side. It knows no routes, so nothing that a refused client sends can reach
+ * The server behind the first door's closed side. It knows no routes and no upgrades (Node hands those over as requests), so nothing that a refused client sends can reach
  * the API: whatever is asked, it answers once why the connection was refused, and closes it.
  */
 export class RefusalResponder {
@@ -34,15 +34,6 @@ export class RefusalResponder {
     );
     // A client that speaks no HTTP gets no answer but the end of its connection.
     this.#server.on('clientError', (_error, socket) => socket.destroy());
-    this.#server.on('upgrade', (request, socket) => {
-      const refused = this.#refused.get(socket as TLSSocket);
-      this.#report(refused);
-      if (refused === undefined) return void socket.destroy();
-      const body = JSON.stringify(errorBody(refused.error, refused.correlationId));
-      const head = Object.entries(headersOf(refused, body)).map(([name, value]) => `${name}: ${value}\r\n`);
-      request.resume();
-      socket.end(`HTTP/1.1 ${refused.error.status} Refused\r\n${head.join('')}\r\n${body}`);
-    });
   }
 
   /** Takes over a socket whose handshake is complete and whose verdict is no. */
@@ -90,21 +81,17 @@ export class RefusalResponder {
     }
     this.#report(refused);
     const body = JSON.stringify(errorBody(refused.error, refused.correlationId));
-    response.writeHead(refused.error.status, headersOf(refused, body));
+    response.writeHead(refused.error.status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'x-harness-error': refused.error.code,
+      'x-request-id': refused.correlationId,
+      connection: 'close',
+    });
     // The body that the client may still be sending is read and dropped before the close: closing on unread bytes
     // resets the connection, and the client would see that instead of the reason. PATIENCE_MS bounds it.
     response.write(body);
     request.resume();
     request.once('end', () => response.end());
   }
-}
-
-function headersOf(refused: RefusedConnection, body: string): Record<string, string> {
-  return {
-    'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(body)),
-    'x-harness-error': refused.error.code,
-    'x-request-id': refused.correlationId,
-    connection: 'close',
-  };
 }
