@@ -23,7 +23,10 @@ function installed() {
 
 if (!installed()) {
   process.stderr.write('Installing the locked dependencies (npm ci) ...\n');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (npm.error || npm.status !== 0) {
     const reason = npm.error ? npm.error.message : `exit status ${npm.status}`;
     process.stderr.write(`npm ci failed: ${reason}. Mend what npm printed above, then run the command again.\n`);
