@@ -41,26 +41,21 @@ export function migrated(before: readonly PlainMap[], name: string, withCertific
   variables(container, objects);
   mount(spec, container, secretName);
 
+  // These files hold one delegate: an upgrader in them is its own.
   for (const object of objects) {
-    const config = object['kind'] === 'ConfigMap' ? mapAt(object, 'data')['config.yaml'] : undefined;
-    if (typeof config !== 'string' || parse(config).workloadName !== name) continue;
-    const parsed = parse(config);
-    Object.assign(parsed, {
-      clientCertificateFilePath: '/etc/mtls/client.crt',
-      clientCertificateKeyFilePath: '/etc/mtls/client.key',
-    });
-    parsed.delegateConfig.managerHost = endpoint;
-    mapAt(object, 'data')['config.yaml'] = parsed;
-    for (const job of objects.filter((each) => each['kind'] === 'CronJob')) {
-      const jobSpec = podSpec(job);
-      const mounted =
-        jobSpec &&
-        maps(jobSpec['volumes']).some(
-          (volume) => isMap(volume['configMap']) && volume['configMap']['name'] === nameOf(object),
-        );
-      const upgrader = jobSpec && maps(jobSpec['containers'])[0];
-      if (jobSpec && upgrader && mounted) mount(jobSpec, upgrader, secretName);
+    const data = object['kind'] === 'ConfigMap' ? mapAt(object, 'data') : {};
+    if (typeof data['config.yaml'] === 'string') {
+      const parsed = parse(data['config.yaml']);
+      Object.assign(parsed, {
+        clientCertificateFilePath: '/etc/mtls/client.crt',
+        clientCertificateKeyFilePath: '/etc/mtls/client.key',
+      });
+      parsed.delegateConfig = { ...parsed.delegateConfig, managerHost: endpoint };
+      data['config.yaml'] = parsed;
     }
+    const jobSpec = object['kind'] === 'CronJob' ? podSpec(object) : undefined;
+    const upgrader = maps(jobSpec?.['containers'])[0];
+    if (jobSpec && upgrader) mount(jobSpec, upgrader, secretName);
   }
   if (withCertificate) objects.splice(objects.indexOf(deployment), 0, certificateSecret(secretName, deployment));
   return objects;
