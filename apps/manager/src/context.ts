@@ -146,7 +146,7 @@ export async function createContext(
         apiKeys,
         accounts: accountStore,
         authenticateAgent: agentGuard(authentication),
-        beforeAuthentication: async (request) => checkHost(connections.of(request.raw.socket), request.headers.host),
+        beforeAuthentication: async (request) => checkHost(connections.of(request.raw.socket), request.raw),
         server: {
           serverFactory: (listener) => {
             listeners.server = apiServer(listener as RequestListener);

@@ -87,7 +87,7 @@ export class PushStreams {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    checkHost(this.#parts.connections.of(request.socket), request.headers.host);
+    checkHost(this.#parts.connections.of(request.socket), request);
     const [path = '', query] = (request.url ?? '').split('?', 2);
     const delegateId = STREAM_PATH.exec(path)?.[1];
     if (delegateId === undefined) {
