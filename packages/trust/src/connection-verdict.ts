@@ -53,12 +53,12 @@ export type ConnectionVerdict = ConnectionAdmission | Refusal<ConnectionEvidence
 /**
  * The first door: may this connection in? The path was validated by OpenSSL in the handshake (`verification`); this adds
  * what OpenSSL does not ask, and says why. Pure. An admission means: the client holds the key of a certificate that is in
- * date at `now`, is no CA, and has a path to a CA of this endpoint. It says nothing about revocation or about the account.
+ * date at `now`, is no CA, and has a path to a CA of this endpoint. It says nothing about revocation (`judgePolicy()`) or about the account.
  */
 export function judgeConnection(input: ConnectionInput): ConnectionVerdict {
   const { endpoint, presented } = input;
   const explanation = refusalOf(input);
-  if (explanation !== null) return { admitted: false, ...explanation, evidence: evidenceOf(input) };
+  if (explanation !== null) return refuseConnection(input, explanation);
   // refusalOf() has refused both nulls; asked again here so that no later edit of it can admit one.
   if (endpoint === null || presented === null) throw new TypeError('a connection without endpoint or certificate');
   return {
@@ -68,6 +68,11 @@ export function judgeConnection(input: ConnectionInput): ConnectionVerdict {
     fingerprint256: presented.leaf.fingerprint256,
     validUntil: presented.leaf.notAfter,
   };
+}
+
+/** The refusal of a connection that `judgeConnection()` has admitted and the account's own policy does not. */
+export function refuseConnection(input: ConnectionInput, explanation: Explanation): Refusal<ConnectionEvidence> {
+  return { admitted: false, ...explanation, evidence: evidenceOf(input) };
 }
 
 function refusalOf(input: ConnectionInput): Explanation | null {

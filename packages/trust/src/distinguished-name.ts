@@ -30,6 +30,9 @@ const shortNames: Readonly<Record<string, string>> = {
   '1.2.840.113549.1.9.1': 'emailAddress',
 };
 
+/** The attribute types that have a short name, as RFC 4514 and OpenSSL write it, by OID. */
+export const attributeTypes: ReadonlyMap<string, string> = new Map(Object.entries(shortNames));
+
 /** Reads a Name (RFC 5280 4.1.2.4). The last RDN comes first, as RFC 4514 writes it. */
 export function readName(name: DerElement): DistinguishedName {
   const attributes: NameAttribute[] = [];

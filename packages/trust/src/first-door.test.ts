@@ -302,6 +302,7 @@ describe('the first door, over real handshakes, refuses', () => {
 
   it('with every reason of a connection', () => {
     const ofAccounts = ['AUTHORITY_MISMATCH', 'MTLS_REQUIRED'];
-    assert.deepEqual([...reached, ...ofAccounts].sort(), Object.values(RefusalReason).sort());
+    const ofPolicies = ['CERTIFICATE_DENIED', 'CERTIFICATE_REVOKED', 'CRL_EXPIRED', 'IDENTITY_NOT_ALLOWED'];
+    assert.deepEqual([...reached, ...ofAccounts, ...ofPolicies].sort(), Object.values(RefusalReason).sort());
   });
 });

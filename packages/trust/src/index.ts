@@ -1,4 +1,3 @@
-export { findAnchor } from './anchor.ts';
 export * from './browser.ts';
 export { readCaBundle } from './ca-bundle.ts';
 export { describeCertificate } from './client-certificate.ts';
@@ -8,8 +7,10 @@ export {
   handshakeInProcess,
   MTLS_SERVER_OPTIONS,
 } from './in-process-handshake.ts';
+export { findAnchor, type IssuerPath, type PathCertificate, traceIssuers } from './issuer-path.ts';
 export { keepPeerCertificates, takePeerCertificates } from './peer-certificates.ts';
 export { isPublicWebAuthority } from './public-web-authorities.ts';
+export * from './revocation/index.ts';
 export {
   type Verification,
   VerificationError,

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { TLSSocket } from 'node:tls';
 
 /** A client may send some hundred certificates in the 100 KB that OpenSSL takes; more than this never helps. */
-const MOST_CERTIFICATES = 128;
+export const MOST_PEER_CERTIFICATES = 128;
 
 const kept = new WeakMap<TLSSocket, readonly X509Certificate[]>();
 
@@ -30,7 +30,7 @@ export function takePeerCertificates(socket: TLSSocket): readonly X509Certificat
 function readPeerCertificates(socket: TLSSocket): X509Certificate[] {
   const sent: X509Certificate[] = [];
   let next = socket.getPeerX509Certificate();
-  while (next instanceof X509Certificate && sent.length < MOST_CERTIFICATES) {
+  while (next instanceof X509Certificate && sent.length < MOST_PEER_CERTIFICATES) {
     sent.push(next);
     next = next.issuerCertificate;
   }

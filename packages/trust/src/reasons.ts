@@ -23,7 +23,15 @@ export const RefusalReason = {
   AUTHORITY_MISMATCH: 'AUTHORITY_MISMATCH',
   /** A delegate without mTLS, of an account whose endpoint is STRICT. */
   MTLS_REQUIRED: 'MTLS_REQUIRED',
-  /** OpenSSL refused the certificate for another cause, named by its code. */
+  /** The CA's CRL lists the certificate, or a CA certificate above it. */
+  CERTIFICATE_REVOKED: 'CERTIFICATE_REVOKED',
+  /** The CA's CRL has expired, so that nobody can tell whether the certificate is revoked. */
+  CRL_EXPIRED: 'CRL_EXPIRED',
+  /** The account denies the certificate, or a CA certificate above it. */
+  CERTIFICATE_DENIED: 'CERTIFICATE_DENIED',
+  /** The account admits certain identities only, or pins the delegate to another certificate. */
+  IDENTITY_NOT_ALLOWED: 'IDENTITY_NOT_ALLOWED',
+  /** The certificate was refused for another cause: OpenSSL's, named by its code, or a path that can't be told. */
   CLIENT_CERTIFICATE_REJECTED: 'CLIENT_CERTIFICATE_REJECTED',
 } as const;
 

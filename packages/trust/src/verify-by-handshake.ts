@@ -1,11 +1,11 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { findAnchor } from './anchor.ts';
 import { readCaBundle } from './ca-bundle.ts';
 import { describeCertificate } from './client-certificate.ts';
 import { type ConnectionVerdict, judgeConnection } from './connection-verdict.ts';
 import { createEndpointContext, type HandshakeResult, handshakeInProcess } from './in-process-handshake.ts';
 import { createAuthority } from './issuance/create-authority.ts';
 import { issueServerCertificate } from './issuance/issue-server-certificate.ts';
+import { findAnchor } from './issuer-path.ts';
 import { PemError, readPemBlocks } from './pem.ts';
 import { quoteSubject } from './wording.ts';
 

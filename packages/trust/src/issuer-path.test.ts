@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { make, makeCa, makeClient } from '../test/certificate-maker.ts';
-import { findAnchor } from './anchor.ts';
+import { findAnchor } from './issuer-path.ts';
 
 const root = await makeCa({ subject: 'Root' });
 const twin = await makeCa({ subject: 'Root', keyIds: false });
