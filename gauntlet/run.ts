@@ -1,0 +1,62 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Arena, Case, Outcome, Target } from './gauntlet.ts';
+import { makeCa, newTenant } from './tenants.ts';
+
+export interface Result {
+  readonly case: Case;
+  readonly outcome: Outcome;
+}
+
+/** No case may take longer: a target that hangs fails the case, it does not hold up the run. */
+const CASE_LIMIT_MS = 30_000;
+
+/** Runs the cases one after the other against one target; a case that throws has failed, with what it threw. */
+export async function runCases(target: Target, cases: readonly Case[], folder: string): Promise<readonly Result[]> {
+  const arena = await newArena(target, folder);
+  const results: Result[] = [];
+  for (const one of cases) results.push({ case: one, outcome: await runCase(one, arena) });
+  return results;
+}
+
+async function newArena(target: Target, folder: string): Promise<Arena> {
+  const [a, b] = [await newTenant('a'), await newTenant('b')];
+  await target.addTenant(a.id, a.authority);
+  await target.addTenant(b.id, b.authority);
+  let tenants = 0;
+  let folders = 0;
+  return {
+    target,
+    a,
+    b,
+    stranger: await makeCa({ subject: 'A CA that nobody trusts' }),
+    tenant: async (authority) => {
+      tenants += 1;
+      const tenant = await newTenant(`t${tenants}`, authority);
+      await target.addTenant(tenant.id, tenant.authority);
+      return tenant;
+    },
+    folder: () => {
+      folders += 1;
+      const path = join(folder, `case-${folders}`);
+      mkdirSync(path, { recursive: true });
+      return path;
+    },
+  };
+}
+
+async function runCase(one: Case, arena: Arena): Promise<Outcome> {
+  const lacking = (one.needs ?? []).filter((ability) => !arena.target.abilities.has(ability));
+  if (lacking.length > 0) return { verdict: 'not applicable', evidence: `has no ${lacking.join(', ')}` };
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Outcome>((resolve) => {
+    timer = setTimeout(() => resolve({ verdict: 'fail', evidence: `no end after ${CASE_LIMIT_MS} ms` }), CASE_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([one.run(arena), late]);
+  } catch (error) {
+    return { verdict: 'fail', evidence: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
