@@ -30,6 +30,8 @@ export interface DevManagerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** A folder to start on again; it is then the caller's to remove. */
   readonly dataDirectory?: string;
+  /** PEM of the CA behind the server certificate, when the environment names files instead of a development one. */
+  readonly serverCa?: string;
   /** The machine's when not given. */
   readonly clock?: Clock;
 }
@@ -44,13 +46,14 @@ export class DevManager {
   readonly #lines: string[];
   readonly #ownsFolder: boolean;
 
-  private constructor(manager: RunningManager, dataDirectory: string, lines: string[], ownsFolder: boolean) {
+  private constructor(manager: RunningManager, options: DevManagerOptions, dataDirectory: string, lines: string[]) {
     this.manager = manager;
     this.dataDirectory = dataDirectory;
-    this.serverCa = manager.developmentCaFile === null ? '' : readFileSync(manager.developmentCaFile, 'utf8');
+    this.serverCa =
+      options.serverCa ?? (manager.developmentCaFile === null ? '' : readFileSync(manager.developmentCaFile, 'utf8'));
     this.operatorKey = manager.firstOperatorKey ?? '';
     this.#lines = lines;
-    this.#ownsFolder = ownsFolder;
+    this.#ownsFolder = options.dataDirectory === undefined;
   }
 
   static async start(options: DevManagerOptions = {}): Promise<DevManager> {
@@ -69,7 +72,7 @@ export class DevManager {
       },
     });
     const manager = await startManager(config, secrets, createLogger('trace', sink), options.clock);
-    return new DevManager(manager, dataDirectory, lines, options.dataDirectory === undefined);
+    return new DevManager(manager, options, dataDirectory, lines);
   }
 
   get publicUrl(): string {
