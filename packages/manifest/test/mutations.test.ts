@@ -134,13 +134,13 @@ function mounted(spec: PlainMap, container: PlainMap): unknown {
 }
 
 /** Lines go only where a change says so: one for a value, a few for a block that moves. */
-function minimal({ text, mistakes, how }: MutatedManifest, { text: result, changes }: Migration): void {
+function minimal({ text, mistakes }: MutatedManifest, { text: result, changes }: Migration): void {
   const { removed } = changedLines(text, result);
   const values = changes.filter(({ what }) =>
     /^(?:set|put|renamed|made|gave|wrote|moved the anchor)/.test(what),
   ).length;
   const blocks = changes.filter(({ what }) => /^(?:moved "|joined|removed|took)/.test(what)).length;
-  const emptied = how.includes('no final line end') ? 1 : 0;
+  const emptied = text.endsWith('\n') ? 0 : 1;
   // A gave-back variable changes name and value; an anchor that moves leaves one line and rewrites another; JSON without
   // line breaks is one line, and a comma goes behind the last element of each list that grows.
   const json = text.trimStart().startsWith('{') ? changes.length : 0;

@@ -12,7 +12,7 @@ import type { Rule } from '../edit/settle.ts';
 import { insertAfter, type ShellWord, setInWord, shellQuote } from '../edit/shell-words.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import type { Place, Problem } from '../finding.ts';
-import type { CertificateFiles, DockerTarget } from './docker-target.ts';
+import type { DockerTarget } from './docker-target.ts';
 import type { RunCommand } from './run-command.ts';
 
 export interface RunScene {
@@ -73,7 +73,7 @@ function* certificateMounts({ text, delegate, target }: RunScene): Iterable<Prob
     [keyPath, 'key'],
   ] as const) {
     const present = delegate.mounts.find((each) => each.target === path);
-    const wanted = hostFile(target.files, role);
+    const wanted = target.files?.[role];
     if (present ? wanted === undefined || present.source === wanted || present.word.expands : wanted === undefined)
       continue;
     yield {
@@ -91,10 +91,6 @@ function* certificateMounts({ text, delegate, target }: RunScene): Iterable<Prob
       }),
     };
   }
-}
-
-export function hostFile(files: CertificateFiles | undefined, role: 'certificate' | 'key'): string | undefined {
-  return files?.[role];
 }
 
 function placeOf(word: ShellWord): Place {

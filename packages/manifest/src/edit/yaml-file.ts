@@ -50,7 +50,7 @@ function documentBounds(text: string): [number, number][] {
     if (end > start) bounds.push([start, end]);
     start = end;
   };
-  for (const marker of text.matchAll(/^(?:---|\.\.\.)(?=[ \t\r\n]|$)[^\n]*(?:\n|$)/gm)) {
+  for (const marker of text.matchAll(/(?<![^\n])(?:---|\.\.\.)(?=[ \t\r\n]|$)[^\n]*(?:\n|$)/g)) {
     if (marker[0].startsWith('...')) close(marker.index + marker[0].length);
     else if (hasContent(text.slice(start, marker.index))) close(marker.index);
   }

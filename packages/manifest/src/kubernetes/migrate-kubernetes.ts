@@ -13,7 +13,7 @@ import { kubernetesRules } from './rules.ts';
 import { type KubernetesScene, sceneOf, type Target } from './scene.ts';
 import { secretManifest } from './secret-manifest.ts';
 import { refuseSecrets } from './secret-refusals.ts';
-import { untouched } from './untouched.ts';
+import { firstTouched, untouched } from './untouched.ts';
 
 /**
  * Migrates one delegate of a Kubernetes file. The result parses, has nothing left that a second migration would change,
@@ -46,10 +46,10 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
     file,
     after.upgrader.configs.map((config) => config.root),
   );
-  if (JSON.stringify(untouched(after, secrets)) !== JSON.stringify(kept)) {
-    const message =
-      'The change would reach beyond what mTLS needs: something stands in this manifest in a way that is not understood here. Change it by hand.';
-    throw refusal(source, 'SHAPE_UNSUPPORTED', message, after.delegate.object.root);
+  const touched = firstTouched(kept, untouched(after, secrets));
+  if (touched) {
+    const message = `The change would reach parts of the ${touched.kind} "${touched.name}" that mTLS does not concern: it is written in a way that is not understood here. Change it by hand.`;
+    throw refusal(source, 'SHAPE_UNSUPPORTED', message, touched.root);
   }
   const left = [...kubernetesRules, advice].flatMap((rule) => [...rule(after)]);
   return {

@@ -58,6 +58,10 @@ export function sameDelegate(
 /** @throws ManifestError for what a migration must not be built on: rendered files, mutable images, foreign mounts. */
 export function refuseUnfit(scene: KubernetesScene, source: EditableText): void {
   const { delegate } = scene;
+  if (delegate.object.name === '') {
+    const message = `The ${delegate.object.kind} of the delegate has no metadata.name, and Kubernetes refuses it; give it its name back.`;
+    throw refusal(source, 'SHAPE_UNSUPPORTED', message, delegate.object.root);
+  }
   const helm = helmTrace(delegate);
   if (helm) {
     const message = `"${delegate.object.name}" was rendered by Helm, and the next "helm upgrade" would undo a change here. Migrate the values file (mTLS.secretName, managerEndpoint) or the helm command instead.`;

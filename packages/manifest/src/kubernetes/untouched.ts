@@ -3,26 +3,39 @@ import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { KubernetesObject } from './objects.ts';
 import type { KubernetesScene } from './scene.ts';
 import { readByOthers, resolveVariable } from './variables.ts';
+import type { Workload } from './workloads.ts';
 
 type Plain = null | string | number | boolean | Plain[] | { [key: string]: Plain };
 type PlainMap = { [key: string]: Plain };
 
+/** What of an object a migration has no business with, as text to compare. */
+export interface Untouched {
+  readonly object: KubernetesObject;
+  readonly text: string;
+}
+
 /**
- * Everything of a manifest that a migration has no business with, as text to compare: the objects without the
- * certificate's Secret, without the delegate's managed variables, mounts and volumes, without the upgrader's managed
- * keys. Equal before and after, or the migration is wrong and its result is thrown away.
+ * The objects without what a migration may change: without the certificate's Secret, the delegate's managed variables,
+ * mounts and volumes, the upgrader's managed keys. Equal before and after, or the migration is wrong.
  */
-export function untouched(scene: KubernetesScene, secretNames: ReadonlySet<string>): string[] {
-  const jobs = new Set(scene.upgrader.jobs.map((job) => job.object.root.node));
+export function untouched(scene: KubernetesScene, secretNames: ReadonlySet<string>): Untouched[] {
+  const workloads = [scene.delegate, ...scene.upgrader.jobs];
   return scene.objects.flatMap((object) => {
     const value = plain(object.root);
-    if (!isMap(value)) return [stable(value)];
+    if (!isMap(value)) return [{ object, text: stable(value) }];
     if (object.kind === 'Secret' && isCertificateOnly(value, scene, object, secretNames)) return [];
     if (object.kind === 'Secret' || object.kind === 'ConfigMap') withoutManagedKeys(value, scene, object);
-    if (object.root.node === scene.delegate.object.root.node || jobs.has(object.root.node))
-      withoutManagedParts(value, scene, secretNames);
-    return [stable(value)];
+    const workload = workloads.find((each) => each.object.root.node === object.root.node);
+    if (workload) withoutManagedParts(value, workload, scene, secretNames);
+    return [{ object, text: stable(value) }];
   });
+}
+
+/** The first object that differs; undefined when all that should be is untouched. */
+export function firstTouched(before: readonly Untouched[], after: readonly Untouched[]): KubernetesObject | undefined {
+  const length = Math.max(before.length, after.length);
+  const index = Array.from({ length }, (_, at) => at).find((at) => before[at]?.text !== after[at]?.text);
+  return index === undefined ? undefined : (after[index] ?? before[index])?.object;
 }
 
 function isCertificateOnly(
@@ -58,9 +71,10 @@ function withoutManagedKeys(value: PlainMap, scene: KubernetesScene, object: Kub
   }
 }
 
-/** The keys of a ConfigMap or Secret that feed managed variables, and the certificate's. */
+/** The keys of a ConfigMap or Secret that feed managed variables, and the certificate's where it stands with a token. */
 function managedKeys(scene: KubernetesScene, object: KubernetesObject): Set<string> {
-  const keys = new Set(['client.crt', 'client.key']);
+  const mixed = scene.secret.mixed.some((each) => each.root.node === object.root.node);
+  const keys = new Set(mixed ? ['client.crt', 'client.key', scene.secret.certificateKey, scene.secret.privateKey] : []);
   for (const workload of [scene.delegate, ...scene.upgrader.jobs]) {
     for (const { name } of delegateWishes(scene.target)) {
       const source = resolveVariable(workload, name, scene.objects);
@@ -71,12 +85,18 @@ function managedKeys(scene: KubernetesScene, object: KubernetesObject): Set<stri
   return keys;
 }
 
-function withoutManagedParts(value: PlainMap, scene: KubernetesScene, secretNames: ReadonlySet<string>): void {
+function withoutManagedParts(
+  value: PlainMap,
+  workload: Workload,
+  scene: KubernetesScene,
+  secretNames: ReadonlySet<string>,
+): void {
   const spec = podSpec(value);
   if (!spec) return;
   const containers = Array.isArray(spec['containers']) ? spec['containers'].filter(isMap) : [];
+  const container = containers.find((each) => String(each['name'] ?? '') === workload.containerName);
   const outer = value['spec'];
-  const owners = [spec, ...containers, ...(isMap(outer) && outer !== spec ? [outer] : [])];
+  const owners = [spec, ...(container ? [container] : []), ...(isMap(outer) && outer !== spec ? [outer] : [])];
   const mounts = new Set<string>();
   const managed = new Set(delegateWishes(scene.target).map((wish) => wish.name));
   for (const owner of owners) {
@@ -87,6 +107,7 @@ function withoutManagedParts(value: PlainMap, scene: KubernetesScene, secretName
     });
     list(owner, 'env', (item) => !managed.has(String(item['name'])) && !/^https?:\/\//.test(String(item['name'])));
   }
+  moveIntoContainer(owners, container);
   const volumes: Plain[] = [];
   for (const owner of owners) {
     list(owner, 'volumes', (volume) => {
@@ -97,6 +118,19 @@ function withoutManagedParts(value: PlainMap, scene: KubernetesScene, secretName
     });
   }
   spec['volumes'] = volumes;
+}
+
+/** Mounts that stand outside the container count as the container's: the migration moves them there. */
+function moveIntoContainer(owners: readonly PlainMap[], container: PlainMap | undefined): void {
+  if (!container) return;
+  const all = new Map<string, Plain>();
+  for (const owner of [container, ...owners.filter((each) => each !== container)]) {
+    const mounts = owner['volumeMounts'];
+    if (!Array.isArray(mounts)) continue;
+    for (const mount of mounts) all.set(stable(mount), mount);
+    delete owner['volumeMounts'];
+  }
+  if (all.size > 0) container['volumeMounts'] = [...all.values()];
 }
 
 function podSpec(value: PlainMap): PlainMap | undefined {
