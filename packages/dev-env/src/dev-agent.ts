@@ -41,6 +41,10 @@ export class DevAgent {
     return this.#id;
   }
 
+  get name(): string {
+    return this.#options.name ?? 'by-hand';
+  }
+
   authorization(): Promise<string> {
     return this.#tokens.authorization();
   }
@@ -97,10 +101,11 @@ export class DevAgent {
   /** Turns its connection into a push stream. Rejects with the status when the upgrade is refused. */
   async stream(headers: Readonly<Record<string, string>> = {}): Promise<DevStream> {
     const path = `${agentPaths.stream(this.id)}?accountId=${this.#options.accountId}`;
-    const { socket } = this.connection;
+    const { agent, socket } = this.connection;
     const host = headers['host'] ?? (socket.servername || 'localhost');
-    const webSocket = new WebSocket(`wss://manager${path}`, {
-      createConnection: () => socket,
+    // Not `wss:`: the TLS below is there already.
+    const webSocket = new WebSocket(`ws://localhost${path}`, {
+      agent,
       headers: { authorization: await this.authorization(), ...headers, host },
     });
     const stream = new DevStream(webSocket);

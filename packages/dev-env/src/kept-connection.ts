@@ -17,16 +17,17 @@ export class KeptConnection {
   readonly socket: TLSSocket;
   /** Resolves with the moment (`performance.now()`) at which the connection was gone. */
   readonly gone: Promise<number>;
-  readonly #agent: Agent;
+  /** Hands out this one connection to Node's HTTP client. */
+  readonly agent: Agent;
   readonly #host: string;
 
   private constructor(socket: TLSSocket, host: string) {
     this.socket = socket;
     this.#host = host;
     this.gone = new Promise((resolve) => socket.once('close', () => resolve(performance.now())));
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    this.agent = new Agent({ keepAlive: true, maxSockets: 1 });
     let taken = false;
-    this.#agent.createConnection = (): Duplex => {
+    this.agent.createConnection = (): Duplex => {
       if (taken) throw new Error('the kept connection is gone');
       taken = true;
       return socket;
@@ -49,7 +50,7 @@ export class KeptConnection {
     return new Promise((resolve, reject) => {
       const request = httpRequest(
         {
-          agent: this.#agent,
+          agent: this.agent,
           method,
           path,
           headers: {
@@ -79,7 +80,7 @@ export class KeptConnection {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.agent.destroy();
     this.socket.destroy();
   }
 }
