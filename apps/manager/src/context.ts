@@ -23,6 +23,7 @@ import { agentRoutes } from './delegates/agent-routes.ts';
 import { AgentTokens } from './delegates/agent-tokens.ts';
 import { DelegateService } from './delegates/delegate-service.ts';
 import { DelegateStore } from './delegates/delegate-store.ts';
+import { LimitedAgentAuthentication } from './delegates/limited-authentication.ts';
 import { Presence } from './delegates/presence.ts';
 import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
@@ -34,12 +35,18 @@ import { readinessRoutes } from './endpoints/readiness-routes.ts';
 import { ReadinessService } from './endpoints/readiness-service.ts';
 import { endpointRoutes } from './endpoints/routes.ts';
 import { TrustDirectory } from './endpoints/trust-directory.ts';
+import { answerClientError } from './gateway/client-errors.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { type GatewayBounds, gatewayBounds } from './gateway/gateway-bounds.ts';
 import { checkHost } from './gateway/host-check.ts';
+import { limitsOf } from './gateway/limits.ts';
 import { LiveConnections } from './gateway/live-connections.ts';
+import { Penalty } from './gateway/penalty.ts';
 import { loadServerCertificates } from './gateway/server-certificates.ts';
 import { type App, buildApp } from './http/app.ts';
 import { healthRoutes } from './http/health.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { metricsRoutes } from './metrics/routes.ts';
 import { RefusalRecorder } from './refusals/refusal-recorder.ts';
 import { RefusalStore } from './refusals/refusal-store.ts';
 import { refusalRoutes } from './refusals/routes.ts';
@@ -64,6 +71,7 @@ export interface Context {
   readonly connections: LiveConnections;
   readonly accounts: AccountService;
   readonly apiKeys: ApiKeyService;
+  readonly metrics: Metrics;
   /** CA of the server certificate when it is a development one, for clients to trust. */
   readonly developmentCaFile: string | null;
   close(): Promise<void>;
@@ -109,7 +117,10 @@ export async function createContext(
     const connections = new LiveConnections();
     const directory = new TrustDirectory(new EndpointStore(database), bus);
     const agentTokens = new AgentTokens(tokens, bus, clock);
-    const authentication = new AgentAuthentication(directory, agentTokens, connections, refusals);
+    const bounds = gatewayBounds(limitsOf(config.limits));
+    const penalty = new Penalty();
+    const door = new AgentAuthentication(directory, agentTokens, connections, refusals);
+    const authentication = new LimitedAgentAuthentication(door, bounds.accounts, penalty);
 
     const delegateStore = new DelegateStore(database);
     const presence = new Presence(replicaId, delegateStore, clock, logger);
@@ -129,7 +140,20 @@ export async function createContext(
     await presence.start(secrets.databaseUrl === null);
     closers.push(() => presence.stop());
 
-    const listeners: { server: Server | null; gateway: Gateway | null } = { server: null, gateway: null };
+    const listeners: { server: Server | null; gateway: Gateway | null; streams: PushStreams | null } = {
+      server: null,
+      gateway: null,
+      streams: null,
+    };
+    const metrics = new Metrics({
+      bounds,
+      connections,
+      refusals,
+      presence,
+      tasks,
+      bus,
+      streams: () => listeners.streams?.size ?? 0,
+    });
     const urlOf = (fqdn: string) => endpointUrl(fqdn, config, listeners.gateway);
     const settle = async () => {
       await refusals.flush();
@@ -146,15 +170,20 @@ export async function createContext(
         apiKeys,
         accounts: accountStore,
         authenticateAgent: agentGuard(authentication),
-        beforeAuthentication: async (request) => checkHost(connections.of(request.raw.socket), request.raw),
+        beforeAuthentication: async ({ raw }) => {
+          const tooMany = bounds.sources.request(raw.socket.remoteAddress);
+          if (tooMany !== null) await penalty.serve(raw.socket, tooMany);
+          checkHost(connections.of(raw.socket), raw);
+        },
         server: {
           serverFactory: (listener) => {
-            listeners.server = apiServer(listener as RequestListener);
+            listeners.server = apiServer(listener as RequestListener, bounds);
             return listeners.server;
           },
         },
       },
       healthRoutes(),
+      metricsRoutes(metrics),
       accountRoutes(accounts),
       accountStatusRoute(accountStore),
       apiKeyRoutes(apiKeys),
@@ -172,12 +201,13 @@ export async function createContext(
     if (server === null) throw new Error('the app was built without its server');
     closers.push(() => app.close());
     const streams = new PushStreams(
-      { authentication, tokens: agentTokens, delegates, presence, dispatcher, connections, bus, logger },
+      { authentication, door, tokens: agentTokens, delegates, presence, dispatcher, connections, bus, logger },
       server,
     );
+    listeners.streams = streams;
     const gateway = new Gateway(
       { pair: certificates.pair, minVersion: config.tls.minVersion, nobodysCa: certificates.nobodysCa },
-      { directory, bus, refusals, connections, clock, logger },
+      { directory, bus, refusals, connections, clock, logger, bounds },
       server,
     );
     listeners.gateway = gateway;
@@ -186,7 +216,16 @@ export async function createContext(
       streams.stop();
       await gateway.close();
     });
-    return { app, gateway, connections, accounts, apiKeys, developmentCaFile: certificates.developmentCaFile, close };
+    return {
+      app,
+      gateway,
+      connections,
+      accounts,
+      apiKeys,
+      metrics,
+      developmentCaFile: certificates.developmentCaFile,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -194,7 +233,7 @@ export async function createContext(
 }
 
 /** An HTTP server that listens nowhere: the gateway hands it the connections that it admitted. */
-function apiServer(listener: RequestListener): Server {
+function apiServer(listener: RequestListener, { counts }: GatewayBounds): Server {
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -204,10 +243,7 @@ function apiServer(listener: RequestListener): Server {
     },
     listener,
   );
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-    else socket.destroy();
-  });
+  server.on('clientError', (error, socket) => answerClientError(error, socket, counts.limits));
   return server;
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config, ListenAddress, Secrets } from './config/config.ts';
 import { createContext } from './context.ts';
+import { openScrapeListener, type ScrapeListener } from './metrics/scrape-listener.ts';
 
 export type { Clock } from './clock.ts';
 export { type Config, ConfigError, readConfig, type Secrets } from './config/config.ts';
@@ -11,6 +12,8 @@ export { createLogger } from './http/logger.ts';
 export interface RunningManager {
   readonly publicAddress: ListenAddress;
   readonly mtlsAddress: ListenAddress;
+  /** Where metrics are served without a key; null when nowhere. */
+  readonly metricsAddress: ListenAddress | null;
   readonly agentDomain: string | null;
   /** PEM file of the CA behind the server certificate when that is a development one; null when it came from files. */
   readonly developmentCaFile: string | null;
@@ -31,7 +34,13 @@ export async function startManager(
   clock: Clock = systemClock,
 ): Promise<RunningManager> {
   const context = await createContext(config, secrets, logger, clock);
+  let scrape: ScrapeListener | null = null;
+  const close = async () => {
+    await scrape?.close();
+    await context.close();
+  };
   try {
+    if (config.metricsListen !== null) scrape = await openScrapeListener(config.metricsListen, context.metrics);
     const addresses = await context.gateway.listen({ public: config.publicListen, mtls: config.mtlsListen });
     // Last: a start that fails must not have made a key that nobody was shown.
     const firstOperatorKey = await context.apiKeys.ensureFirstOperatorKey();
@@ -43,16 +52,17 @@ export async function startManager(
     return {
       publicAddress: addresses.public,
       mtlsAddress: addresses.mtls,
+      metricsAddress: scrape?.address ?? null,
       agentDomain: config.agentDomain,
       developmentCaFile: context.developmentCaFile,
       firstOperatorKey,
       stop: () => {
-        stopping ??= context.close();
+        stopping ??= close();
         return stopping;
       },
     };
   } catch (error) {
-    await context.close();
+    await close();
     throw error;
   }
 }

@@ -42,6 +42,7 @@ const MATRIX: AuthorizationMatrix = {
   'GET /ng/api/delegate-token-ng/delegate-groups': VIEWERS,
   'GET /ng/api/audit': ADMINS,
   'GET /healthz': PUBLIC,
+  'GET /metrics': OPERATORS,
   'GET /ng/api/agent/mtls/refusals': VIEWERS,
   'POST /ng/api/delegate-setup/listDelegates': VIEWERS,
   'DELETE /ng/api/delegate-setup/delegate/:delegateIdentifier': ADMINS,

@@ -12,6 +12,8 @@ import type { MtlsEndpoint } from '../src/endpoints/endpoint-store.ts';
 import { type EndpointSource, TrustDirectory } from '../src/endpoints/trust-directory.ts';
 import { EndpointContexts, type ServerPair } from '../src/gateway/endpoint-contexts.ts';
 import { Gateway } from '../src/gateway/gateway.ts';
+import { type GatewayBounds, gatewayBounds } from '../src/gateway/gateway-bounds.ts';
+import { DEFAULT_LIMITS, type Limits } from '../src/gateway/limits.ts';
 import { LiveConnections } from '../src/gateway/live-connections.ts';
 import { MtlsListener } from '../src/gateway/mtls-listener.ts';
 import { RefusalResponder } from '../src/gateway/refusal-responder.ts';
@@ -57,6 +59,8 @@ export interface GatewayRigOptions {
   /** How long the directory waits for its source. */
   readonly lookupTimeoutMs?: number;
   readonly handshakeTimeoutMs?: number;
+  /** Bounds that differ from the defaults. */
+  readonly limits?: Partial<Limits>;
   /** Of the HTTP server behind the gateway. */
   readonly http?: ServerOptions;
 }
@@ -71,6 +75,7 @@ export interface GatewayRig {
   readonly refusals: RefusalGroup[];
   readonly recorder: RefusalRecorder;
   readonly api: HttpServer;
+  readonly bounds: GatewayBounds;
   readonly ports: { readonly public: number; readonly mtls: number };
   /** Bare sockets that the API's server was handed. */
   readonly admitted: Socket[];
@@ -133,7 +138,8 @@ export async function gatewayRig(t: TestContext, options: GatewayRigOptions = {}
     nobodysCa: nobody.certificatePem,
     ...(options.handshakeTimeoutMs !== undefined && { handshakeTimeoutMs: options.handshakeTimeoutMs }),
   } as const;
-  const parts = { directory, bus, refusals: recorder, connections, clock, logger };
+  const bounds = gatewayBounds({ ...DEFAULT_LIMITS, ...options.limits });
+  const parts = { directory, bus, refusals: recorder, connections, clock, logger, bounds };
   const gateway = new Gateway(gatewayOptions, parts, api);
   const mtlsListener = async (): Promise<MtlsListener> => {
     const { pair, minVersion } = gatewayOptions;
@@ -161,6 +167,7 @@ export async function gatewayRig(t: TestContext, options: GatewayRigOptions = {}
     refusals,
     recorder,
     api,
+    bounds,
     ports: { public: addresses.public.port, mtls: addresses.mtls.port },
     admitted,
     newServerPair,

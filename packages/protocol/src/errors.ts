@@ -162,6 +162,11 @@ export const ERROR_LEDGER = {
     cause: 'mTLS is not enabled for the account, or the control plane has no agent domain configured.',
     remedy: 'Ask the operator to enable mTLS for the account (sallyport account enable-mtls ACCOUNT).',
   },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    cause: 'The account or the address has reached one of its limits: requests a second, or open connections.',
+    remedy: 'Wait for the time in Retry-After; if this is your normal load, ask the operator to raise the limit.',
+  },
   INTERNAL_SERVER_ERROR: {
     status: 500,
     cause: 'A fault of the control plane. The cause is in its log under the correlation id, never in the answer.',

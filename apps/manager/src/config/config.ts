@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
+import { DEFAULT_LIMIT_SETTINGS, type LimitSettings } from '../gateway/limits.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -23,6 +24,9 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** How long a delegate may be away before its running tasks fail with that reason. */
   readonly delegateLostAfterMs: number;
+  /** Loopback address that serves metrics without a key; null: only the API does, to operators. */
+  readonly metricsListen: ListenAddress | null;
+  readonly limits: LimitSettings;
 }
 
 export interface TlsFiles {
@@ -65,6 +69,12 @@ const KNOWN = [
   'SALLYPORT_MASTER_KEY_FILE',
   'SALLYPORT_LOG_LEVEL',
   'SALLYPORT_DELEGATE_LOST_AFTER_SECONDS',
+  'SALLYPORT_METRICS_LISTEN',
+  'SALLYPORT_LIMIT_SOURCE_CONNECTIONS',
+  'SALLYPORT_LIMIT_SOURCE_HANDSHAKES_PER_SECOND',
+  'SALLYPORT_LIMIT_SOURCE_REQUESTS_PER_SECOND',
+  'SALLYPORT_LIMIT_ACCOUNT_CONNECTIONS',
+  'SALLYPORT_LIMIT_ACCOUNT_REQUESTS_PER_SECOND',
 ] as const;
 type Known = (typeof KNOWN)[number];
 
@@ -143,6 +153,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     );
   }
 
+  const limit = (name: Known & `SALLYPORT_LIMIT_${string}`, fallback: number): number =>
+    parse(name, fallback, (text) => readInteger(text, 0, 10_000_000));
+
   const config: Config = Object.freeze({
     dataDirectory,
     usesPostgres: databaseUrl !== null,
@@ -165,6 +178,23 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     }).level,
     delegateLostAfterMs:
       1000 * parse('SALLYPORT_DELEGATE_LOST_AFTER_SECONDS', 60, (text) => readInteger(text, 5, 86_400)),
+    metricsListen: parse<ListenAddress | null>('SALLYPORT_METRICS_LISTEN', null, readLoopbackAddress),
+    limits: Object.freeze({
+      sourceConnections: limit('SALLYPORT_LIMIT_SOURCE_CONNECTIONS', DEFAULT_LIMIT_SETTINGS.sourceConnections),
+      sourceHandshakesPerSecond: limit(
+        'SALLYPORT_LIMIT_SOURCE_HANDSHAKES_PER_SECOND',
+        DEFAULT_LIMIT_SETTINGS.sourceHandshakesPerSecond,
+      ),
+      sourceRequestsPerSecond: limit(
+        'SALLYPORT_LIMIT_SOURCE_REQUESTS_PER_SECOND',
+        DEFAULT_LIMIT_SETTINGS.sourceRequestsPerSecond,
+      ),
+      accountConnections: limit('SALLYPORT_LIMIT_ACCOUNT_CONNECTIONS', DEFAULT_LIMIT_SETTINGS.accountConnections),
+      accountRequestsPerSecond: limit(
+        'SALLYPORT_LIMIT_ACCOUNT_REQUESTS_PER_SECOND',
+        DEFAULT_LIMIT_SETTINGS.accountRequestsPerSecond,
+      ),
+    }),
   });
   if (problems.length > 0) throw new ConfigError(problems);
   return {
@@ -188,6 +218,13 @@ function readListenAddress(text: string): ListenAddress | string {
   if (host === undefined || !(port <= 65535)) return `"${text}" is not HOST:PORT, such as 127.0.0.1:7443 or [::]:7443`;
   if (isIP(host) === 0 && host !== 'localhost') return `"${host}" is not an IP address (0.0.0.0 or [::] for all)`;
   return { host, port };
+}
+
+/** Metrics tell who is busy and what is refused, and this listener asks nobody for a key. */
+function readLoopbackAddress(text: string): ListenAddress | string {
+  const address = readListenAddress(text);
+  if (typeof address === 'string' || isLoopback(address.host)) return address;
+  return `${address.host} is not loopback; from elsewhere, scrape /metrics of the public listener with an operator key`;
 }
 
 function readDomain(text: string): { name: string } | string {

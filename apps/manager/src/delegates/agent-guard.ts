@@ -8,7 +8,7 @@ declare module 'fastify' {
 }
 
 /** The guard of routes with access `agent`: both doors passed, or SallyportError 401. */
-export function agentGuard(authentication: AgentAuthentication) {
+export function agentGuard(authentication: Pick<AgentAuthentication, 'authenticate'>) {
   return async (request: FastifyRequest): Promise<void> => {
     const { accountId } = request.query as { accountId?: unknown };
     request.agent = await authentication.authenticate({

@@ -117,6 +117,10 @@ export class Presence {
     return entry?.accountId === accountId ? entry : undefined;
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   ofAccount(accountId: string): readonly PresentDelegate[] {
     return [...(this.#byAccount.get(accountId) ?? [])];
   }

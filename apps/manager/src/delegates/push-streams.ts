@@ -5,6 +5,7 @@ import { agentPaths, errorBody, SallyportError, type TaskEvent, type TaskEvents 
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Bus } from '../bus/bus.ts';
+import { RETRY_AFTER_SECONDS } from '../gateway/account-limits.ts';
 import { checkHost } from '../gateway/host-check.ts';
 import type { LiveConnections } from '../gateway/live-connections.ts';
 import type { TaskDispatcher } from '../tasks/task-dispatcher.ts';
@@ -14,7 +15,9 @@ import type { DelegateService } from './delegate-service.ts';
 import type { Presence } from './presence.ts';
 
 export interface PushStreamParts {
-  readonly authentication: AgentAuthentication;
+  readonly authentication: Pick<AgentAuthentication, 'authenticate'>;
+  /** The door alone, to look again at a stream that is open: that is no request of its delegate. */
+  readonly door: AgentAuthentication;
   readonly tokens: AgentTokens;
   readonly delegates: DelegateService;
   readonly presence: Presence;
@@ -94,7 +97,7 @@ export class PushStreams {
       throw new SallyportError('RESOURCE_NOT_FOUND', `There is no stream at ${path.slice(0, 200)}.`);
     }
     const accountIds = new URLSearchParams(query).getAll('accountId');
-    const { authentication, delegates } = this.#parts;
+    const { authentication, door, delegates } = this.#parts;
     const agentRequest = {
       socket: request.socket,
       headers: request.headers,
@@ -105,7 +108,7 @@ export class PushStreams {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#open({ socket: webSocket, caller, delegateId, alive: true });
       // A token revoked since it was verified did not find this stream to end it; from here on a revocation does.
-      authentication.authenticate(agentRequest).catch((error: unknown) => {
+      door.authenticate(agentRequest).catch((error: unknown) => {
         const { code, message } = asSallyportError(error);
         this.#parts.connections.cut(caller.connection, { code, message });
       });
@@ -202,6 +205,7 @@ function refuse(socket: Duplex, error: unknown, logger: Logger): void {
       'content-type: application/json; charset=utf-8',
       `content-length: ${Buffer.byteLength(body)}`,
       `x-harness-error: ${known.code}`,
+      ...(known.status === 429 ? [`retry-after: ${RETRY_AFTER_SECONDS}`] : []),
       'connection: close',
       '',
       body,

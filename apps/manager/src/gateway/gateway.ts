@@ -7,7 +7,9 @@ import type { Clock } from '../clock.ts';
 import type { ListenAddress } from '../config/config.ts';
 import type { TrustDirectory } from '../endpoints/trust-directory.ts';
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
+import { beforeTls } from './before-tls.ts';
 import { EndpointContexts, type ServerPair } from './endpoint-contexts.ts';
+import { type GatewayBounds, gatewayBounds } from './gateway-bounds.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { MtlsListener } from './mtls-listener.ts';
 import { PublicListener } from './public-listener.ts';
@@ -30,6 +32,8 @@ export interface GatewayParts {
   readonly connections: LiveConnections;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Given together, when others share them; otherwise the gateway has its own, with the default limits. */
+  readonly bounds?: GatewayBounds;
 }
 
 /** When the gateway closes, connections that are still in their handshake have this long, in milliseconds. */
@@ -49,17 +53,27 @@ export class Gateway {
   /** `apiServer` is an HTTP server that listens nowhere itself: it gets the sockets that were admitted here. */
   constructor(options: GatewayOptions, parts: GatewayParts, apiServer: HttpServer) {
     this.#parts = parts;
+    const bounds = parts.bounds ?? gatewayBounds();
     this.#contexts = new EndpointContexts(options.pair, options.minVersion);
     const admit = (connection: LiveConnection) => void apiServer.emit('connection', connection.socket);
-    this.#public = new PublicListener(options, { connections: parts.connections, logger: parts.logger, admit });
+    this.#public = new PublicListener(options, {
+      connections: parts.connections,
+      counts: bounds.counts,
+      logger: parts.logger,
+      admit,
+    });
     this.#mtls = new MtlsListener(options, {
       ...parts,
       contexts: this.#contexts,
       responder: this.#responder,
+      bounds,
       admit,
     });
     for (const { server } of [this.#public, this.#mtls]) {
+      beforeTls(server, (socket) => bounds.sources.arrive(socket));
+      server.on('secureConnection', (socket) => bounds.sources.secured(socket));
       server.on('connection', (socket: Socket) => {
+        if (socket.destroyed) return;
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       });

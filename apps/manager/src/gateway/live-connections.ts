@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
-import type { PresentedCertificate } from '@sallyport/protocol';
+import type { ErrorCode, PresentedCertificate } from '@sallyport/protocol';
+import { Tally } from '../metrics/tally.ts';
 
 /** Who is at the other end, as the handshake proved it. Fixed for the life of the connection. */
 export type ConnectionIdentity =
@@ -17,7 +18,7 @@ export type ConnectionIdentity =
 
 /** Why a live connection is cut: a ledger code and a sentence. */
 export interface CutReason {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
 }
 
@@ -43,9 +44,17 @@ interface Entry extends LiveConnection {
 export class LiveConnections {
   readonly #bySocket = new Map<TLSSocket, Entry>();
   readonly #byAccount = new Map<string, Set<Entry>>();
+  /** Connections that were cut, by the code of the reason. */
+  readonly cuts = new Tally<ErrorCode>();
 
   get size(): number {
     return this.#bySocket.size;
+  }
+
+  countOf(listener: ConnectionIdentity['listener']): number {
+    let count = 0;
+    for (const { identity } of this.#bySocket.values()) if (identity.listener === listener) count += 1;
+    return count;
   }
 
   add(socket: TLSSocket, identity: ConnectionIdentity): LiveConnection {
@@ -93,6 +102,7 @@ export class LiveConnections {
     const entry = this.#bySocket.get(connection.socket);
     if (entry === undefined || entry.cut) return;
     entry.cut = true;
+    this.cuts.add(reason.code);
     if (entry.onCut === null) {
       entry.socket.destroy();
       return;

@@ -8,9 +8,11 @@ import type { LiveEndpoint, TrustDirectory } from '../endpoints/trust-directory.
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
 import { Admission } from './admission.ts';
 import { clientTrust, type EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
+import type { GatewayBounds } from './gateway-bounds.ts';
+import { countFailedHandshake } from './gateway-counts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { presentedCertificate } from './presented-certificate.ts';
-import type { RefusalResponder } from './refusal-responder.ts';
+import type { RefusalResponder, RefusedConnection } from './refusal-responder.ts';
 import { rejudge } from './rejudge.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
@@ -21,6 +23,7 @@ export interface MtlsListenerParts {
   readonly connections: LiveConnections;
   readonly responder: RefusalResponder;
   readonly refusals: RefusalRecorder;
+  readonly bounds: GatewayBounds;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Hands an admitted connection to the API's server. */
@@ -68,6 +71,7 @@ export class MtlsListener {
     });
     this.server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
     this.server.on('tlsClientError', (error, socket) => {
+      countFailedHandshake(parts.bounds.counts, 'mtls', error);
       parts.logger.debug(
         { code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress },
         'mTLS handshake failed',
@@ -94,6 +98,8 @@ export class MtlsListener {
     if (serverName === null || !(socket instanceof TLSSocket)) return undefined;
     const endpoint = await this.#parts.directory.byFqdn(serverName);
     if (endpoint === null) return undefined;
+    if (!this.#parts.bounds.accounts.beginHandshake(endpoint.accountId, socket))
+      throw new Error(`too many handshakes of the account ${endpoint.accountId} are in flight`);
     // An endpoint whose bundle cannot be read trusts nobody. Its clients are told so after a handshake under nobody's CA.
     const context = endpoint.authorities.length === 0 ? undefined : this.#parts.contexts.contextOf(endpoint);
     this.#verifiedUnder.set(socket, endpoint);
@@ -110,14 +116,23 @@ export class MtlsListener {
   }
 
   async #judge(socket: TLSSocket): Promise<void> {
-    const { directory, connections, admit } = this.#parts;
+    const { directory, connections, bounds, admit } = this.#parts;
     const serverName = canonicalServerName(socket.servername);
     const verifiedUnder = this.#verifiedUnder.get(socket) ?? null;
+    if (verifiedUnder !== null) bounds.accounts.handshakeOver(verifiedUnder.accountId, socket);
     const { verdict, certificate, anchor } = this.#admission.judge(socket, serverName, verifiedUnder);
     if (!verdict.admitted || verifiedUnder === null || serverName === null || certificate === null) {
       this.#refuse(socket, serverName, verifiedUnder, certificate, verdict);
       return;
     }
+    const tooMany = bounds.accounts.connect(verifiedUnder.accountId, socket);
+    if (tooMany !== null) {
+      const refused = { error: tooMany, precheckAccountId: null, onRefused: () => undefined };
+      this.#answer(socket, verifiedUnder.accountId, refused);
+      bounds.counts.handshakes.add('mtls:refused');
+      return;
+    }
+    bounds.counts.handshakes.add('mtls:admitted');
     const connection = connections.add(socket, {
       listener: 'mtls',
       serverName,
@@ -151,9 +166,9 @@ export class MtlsListener {
     }
     const error = new SallyportError(errorCodeOf(verdict.reason), verdict.message, { remedy: verdict.remedy });
     const remoteAddress = socket.remoteAddress ?? 'unknown';
-    this.#parts.responder.take(socket, {
+    this.#parts.bounds.counts.handshakes.add('mtls:refused');
+    this.#answer(socket, endpoint?.accountId ?? null, {
       error,
-      correlationId: randomUUID(),
       precheckAccountId: verdict.reason === RefusalReason.NO_CLIENT_CERTIFICATE ? (endpoint?.accountId ?? null) : null,
       onRefused: () =>
         this.#parts.refusals.record({
@@ -166,6 +181,18 @@ export class MtlsListener {
           certificate: certificate === null ? null : presentedCertificate(certificate),
         }),
     });
+  }
+
+  /** An account or a source that floods us with refused connections gets them closed without the answer. */
+  #answer(socket: TLSSocket, accountId: string | null, refused: Omit<RefusedConnection, 'correlationId'>): void {
+    const { bounds, responder } = this.#parts;
+    // Unknown names share one account's part.
+    if (bounds.sources.mayExplain(socket.remoteAddress) && bounds.accounts.mayExplain(accountId ?? '', socket)) {
+      responder.take(socket, { ...refused, correlationId: randomUUID() });
+      return;
+    }
+    refused.onRefused();
+    socket.destroy();
   }
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { type ServerPair, serverOptions } from './endpoint-contexts.ts';
+import { countFailedHandshake, type GatewayCounts } from './gateway-counts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
@@ -13,6 +14,7 @@ export interface PublicListenerOptions {
 
 export interface PublicListenerParts {
   readonly connections: LiveConnections;
+  readonly counts: GatewayCounts;
   readonly logger: Logger;
   readonly admit: (connection: LiveConnection) => void;
 }
@@ -31,10 +33,12 @@ export class PublicListener {
     });
     this.server.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', (error) => parts.logger.debug({ err: error }, 'public connection failed'));
+      parts.counts.handshakes.add('public:admitted');
       const serverName = canonicalServerName(socket.servername);
       parts.admit(parts.connections.add(socket, { listener: 'public', serverName, authority: null }));
     });
     this.server.on('tlsClientError', (error, socket) => {
+      countFailedHandshake(parts.counts, 'public', error);
       parts.logger.debug(
         { code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress },
         'TLS handshake failed',

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { errorBody, type SallyportError, success } from '@sallyport/protocol';
+import { RETRY_AFTER_SECONDS } from './account-limits.ts';
 
 /** What a refused connection gets to know. */
 export interface RefusedConnection {
@@ -81,6 +82,7 @@ export class RefusalResponder {
     }
     this.#report(refused);
     const body = JSON.stringify(errorBody(refused.error, refused.correlationId));
+    if (refused.error.status === 429) response.setHeader('retry-after', RETRY_AFTER_SECONDS);
     response.writeHead(refused.error.status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),

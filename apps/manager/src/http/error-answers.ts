@@ -11,7 +11,7 @@ export function answerError(thrown: unknown, request: FastifyRequest, reply: Fas
   if (error.status >= 500) {
     request.log.error({ err: thrown, route: request.routeOptions.url }, `answered ${error.code}`);
   }
-  if (error.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (error.status === 503 || error.status === 429) reply.header('retry-after', RETRY_AFTER_SECONDS);
   return sendError(reply, error, request.id, fields);
 }
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { PresentedCertificate } from '@sallyport/protocol';
+import { RefusalReason } from '@sallyport/trust';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import { Tally } from '../metrics/tally.ts';
 
 /** One refused connection or request. */
 export interface RefusalRecord {
@@ -47,6 +49,7 @@ export class RefusalRecorder {
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
   #dropped = 0;
+  readonly counts = new Tally<RefusalReason | 'OTHER'>();
 
   constructor(store: RefusalWriter, clock: Clock, logger: Logger) {
     this.#store = store;
@@ -55,6 +58,7 @@ export class RefusalRecorder {
   }
 
   record(refusal: RefusalRecord): void {
+    this.counts.add(isReason(refusal.reason) ? refusal.reason : 'OTHER');
     const now = this.#clock.now().getTime();
     let id = groupId(refusal, refusal.certificate?.fingerprint ?? refusal.remoteAddress);
     let pending = this.#pending.get(id);
@@ -110,6 +114,10 @@ export class RefusalRecorder {
   #isFull(accountId: string | null): boolean {
     return this.#pending.size >= MAX_PENDING || (this.#perAccount.get(accountId) ?? 0) >= MAX_PENDING_PER_ACCOUNT;
   }
+}
+
+function isReason(reason: string): reason is RefusalReason {
+  return Object.hasOwn(RefusalReason, reason);
 }
 
 function groupId(refusal: RefusalRecord, client: string): string {

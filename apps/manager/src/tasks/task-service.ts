@@ -15,6 +15,7 @@ import { Value } from 'typebox/value';
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { DelegateStore } from '../delegates/delegate-store.ts';
+import { Tally } from '../metrics/tally.ts';
 import { accepts } from './eligibility.ts';
 import type { Outcome, Task, TaskStore } from './task-store.ts';
 
@@ -46,6 +47,8 @@ export class TaskService {
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #unsubscribe: (() => void)[];
   readonly #timer: NodeJS.Timeout;
+  /** Tasks that this process took in (QUEUED) and ended, by their status then. */
+  readonly counts = new Tally<TaskStatus>();
   #sweeping = false;
 
   constructor(parts: TaskServiceParts) {
@@ -91,6 +94,7 @@ export class TaskService {
     await bus.commit({ type: 'task-queued', accountId, taskId: task.id }, (transaction) =>
       store.insert(transaction, task),
     );
+    this.counts.add('QUEUED');
     return task;
   }
 
@@ -191,9 +195,11 @@ export class TaskService {
   ): Promise<boolean> {
     const { id, accountIdentifier: accountId, delegateId } = task;
     const target = { id, accountId, ...(delegateId === null ? {} : { delegateId }) };
-    return this.#parts.bus.commit({ type: 'task-finished', accountId, taskId: id }, (transaction) =>
+    const finished = await this.#parts.bus.commit({ type: 'task-finished', accountId, taskId: id }, (transaction) =>
       this.#parts.store.finish(transaction, target, outcome, this.#now()),
     );
+    if (finished) this.counts.add(outcome.status);
+    return finished;
   }
 
   async #sweep(): Promise<void> {

@@ -1,0 +1,122 @@
+import { isIPv6, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { SallyportError } from '@sallyport/protocol';
+import type { Tally } from '../metrics/tally.ts';
+import type { LimitName } from './gateway-counts.ts';
+import type { Limits } from './limits.ts';
+import { TokenBuckets } from './token-buckets.ts';
+
+interface Source {
+  open: number;
+  handshaking: number;
+}
+
+/**
+ * What one address may do before it has shown who it is. Counts are kept for addresses that have a connection open, so
+ * they are bounded by the connections; rates by TokenBuckets.
+ */
+export class SourceLimits {
+  readonly #limits: Limits;
+  readonly #hits: Tally<LimitName>;
+  readonly #sources = new Map<string, Source>();
+  /** Connections in their handshake, by the address and the port that only one of them has on a listener. */
+  readonly #handshakes = new Map<string, Source>();
+  readonly #handshakeRate: TokenBuckets;
+  readonly #refusalRate: TokenBuckets;
+  readonly #requestRate: TokenBuckets;
+
+  constructor(limits: Limits, hits: Tally<LimitName>, now?: () => number) {
+    this.#limits = limits;
+    this.#hits = hits;
+    this.#handshakeRate = new TokenBuckets(limits.sourceHandshakes, now);
+    this.#refusalRate = new TokenBuckets(limits.sourceRefusals, now);
+    this.#requestRate = new TokenBuckets(limits.sourceRequests, now);
+  }
+
+  /** Sources that have a connection open. */
+  get size(): number {
+    return this.#sources.size;
+  }
+
+  /** A TCP connection has come, nothing of it was read. False: it is to be closed. */
+  arrive(socket: Socket): boolean {
+    const name = sourceOf(socket.remoteAddress);
+    const source = this.#sources.get(name) ?? { open: 0, handshaking: 0 };
+    const hit = this.#hitBy(name, source);
+    if (hit !== null) {
+      this.#hits.add(hit);
+      return false;
+    }
+    source.open += 1;
+    source.handshaking += 1;
+    this.#sources.set(name, source);
+    const handshake = handshakeOf(socket);
+    this.#handshakes.set(handshake, source);
+    socket.once('close', () => {
+      this.#endHandshake(handshake, source);
+      source.open -= 1;
+      if (source.open === 0) this.#sources.delete(name);
+    });
+    return true;
+  }
+
+  /** The connection is through its handshake. */
+  secured(socket: TLSSocket): void {
+    const handshake = handshakeOf(socket);
+    const source = this.#handshakes.get(handshake);
+    if (source !== undefined) this.#endHandshake(handshake, source);
+  }
+
+  /** May this source be told once more why it is refused? */
+  mayExplain(remoteAddress: string | undefined): boolean {
+    return this.#within(this.#refusalRate, remoteAddress, 'source_refusal_rate');
+  }
+
+  /** Null when one more request from there is within its rate; or why not. */
+  request(remoteAddress: string | undefined): SallyportError | null {
+    if (this.#within(this.#requestRate, remoteAddress, 'source_request_rate')) return null;
+    const { perSecond } = this.#limits.sourceRequests;
+    return new SallyportError(
+      'TOO_MANY_REQUESTS',
+      `More than ${perSecond} requests a second come from ${sourceOf(remoteAddress)}, which is the limit of an address.`,
+    );
+  }
+
+  #hitBy(name: string, source: Source): LimitName | null {
+    if (source.open >= this.#limits.sourceConnections) return 'source_connections';
+    if (source.handshaking >= this.#limits.sourceHandshakesInFlight) return 'source_handshakes_in_flight';
+    return this.#handshakeRate.take(name) ? null : 'source_handshake_rate';
+  }
+
+  #within(rate: TokenBuckets, remoteAddress: string | undefined, limit: LimitName): boolean {
+    if (rate.take(sourceOf(remoteAddress))) return true;
+    this.#hits.add(limit);
+    return false;
+  }
+
+  #endHandshake(handshake: string, source: Source): void {
+    if (this.#handshakes.get(handshake) !== source) return;
+    this.#handshakes.delete(handshake);
+    source.handshaking -= 1;
+  }
+}
+
+/**
+ * The source that an address belongs to: an IPv4 address, or the /64 of an IPv6 one. Whoever has one IPv6 address has
+ * the 2^64 of its network, and would otherwise be a new source with each connection.
+ */
+export function sourceOf(remoteAddress: string | undefined): string {
+  if (remoteAddress === undefined) return 'unknown';
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress);
+  if (mapped?.[1] !== undefined) return mapped[1];
+  if (!isIPv6(remoteAddress)) return remoteAddress;
+  const [head = '', tail] = remoteAddress.replace(/%.*$/, '').toLowerCase().split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
+  return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
+}
+
+function handshakeOf(socket: Socket): string {
+  return `${socket.localPort}|${socket.remotePort}|${socket.remoteAddress}`;
+}
