@@ -1,5 +1,8 @@
 import type { Children } from '../../bench/process/children.ts';
 import type { Target } from '../gauntlet.ts';
+import { CaddyTarget } from './caddy.ts';
+import { HAProxyTarget } from './haproxy.ts';
+import { NginxTarget } from './nginx.ts';
 import { SallyportTarget } from './sallyport.ts';
 import type { ServerIdentity } from './server-identity.ts';
 
@@ -11,4 +14,7 @@ export interface TargetKind {
 
 export const TARGETS: readonly TargetKind[] = [
   { key: 'sallyport', start: (children, server, folder) => SallyportTarget.start(children, server, folder) },
+  { key: 'nginx', start: (children, server, folder) => NginxTarget.start(children, server, folder) },
+  { key: 'haproxy', start: (children, server, folder) => HAProxyTarget.start(children, server, folder) },
+  { key: 'caddy', start: (children, server, folder) => CaddyTarget.start(children, server, folder) },
 ];
