@@ -44,6 +44,7 @@ function hostFault(host: string): string | undefined {
   if (/^[\d.]+$/.test(host) || host.startsWith('['))
     return 'it is an IP address, and the account is found by the host name; use the FQDN';
   if (host.endsWith('.')) return 'its host ends with a dot; take it away';
+  if (host.length > 253) return 'its host is longer than a name can be';
   if (!host.includes('.')) return `"${host}" is one label; use the whole FQDN, as in blue.agent.example.com`;
   if (!/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]+$/.test(host)) return `"${host}" is not a host name`;
   const twice = /\.((?:[^.]+\.)+[^.]+)\.\1$/.exec(host)?.[1];

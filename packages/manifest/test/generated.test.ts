@@ -176,7 +176,7 @@ function build(directory: string, sources: Readonly<Record<string, string>>): nu
 function kubernetesResults(): [string, string][] {
   const whole = [
     'sample',
-    'seed-document-followed-to-the-letter',
+    'instructions-followed-to-the-letter',
     'windows-line-ends',
     'kubernetes-list',
     'kubernetes-json',

@@ -3,6 +3,7 @@ import { hasPemBlock } from '../pem.ts';
 import { certificateVolume, projectedKeys } from './certificate-volume.ts';
 import { type KubernetesObject, podSpecOf, sameNamespace } from './objects.ts';
 import { holdsToken, type SecretEntry, secretText } from './secret-data.ts';
+import { mentions } from './variables.ts';
 import type { DelegateWorkload, Workload } from './workloads.ts';
 
 /** Which Secret holds the delegate's certificate, or is to hold it. */
@@ -23,6 +24,8 @@ export interface SecretPlan {
 export interface SecretWishes {
   readonly secretName: string | undefined;
   readonly willCreate: boolean;
+  /** The file holds no other delegate, whose certificate might be taken for this one's. */
+  readonly alone: boolean;
 }
 
 export function planSecret(
@@ -34,14 +37,24 @@ export function planSecret(
   const volume = certificateVolume(delegate, wishes.secretName);
   const { certificate = certificateFile, key = keyFile } = projectedKeys(volume);
   const mounted = volume?.at('secret', 'secretName')?.text;
-  const tokenNames = tokenSecretNames([delegate, ...jobs], objects);
   const standard = standardSecretName(delegate);
+  const own = tokenReferences([delegate, ...jobs]);
+  const tokenNames = new Set([
+    ...own,
+    ...objects.filter((each) => each.kind === 'Secret' && holdsToken(each)).map((each) => each.name),
+  ]);
+
   const all = objects.filter((object) => object.kind === 'Secret' && holdsCertificate(object, certificate, key));
   const near = all.filter((secret) => sameNamespace(secret, delegate.object));
   // One of the right name in the wrong namespace is meant for this delegate all the same: it is moved.
   const holders = near.length > 0 ? near : all.filter((secret) => secret.name === mounted || secret.name === standard);
-  const pure = holders.filter((secret) => !holdsToken(secret) && !belongsToAnother(secret, delegate, objects));
-  const mixed = holders.filter(holdsToken);
+  const meant = new Set([wishes.secretName, mounted, standard, ...own]);
+  // Another certificate in the file must not be taken for this delegate's: it would be overwritten.
+  const plausible = (secret: KubernetesObject) =>
+    !belongsToAnother(secret, delegate, objects) &&
+    (meant.has(secret.name) || (wishes.alone && /mtls|cert|delegate/i.test(secret.name)));
+  const pure = holders.filter((secret) => !holdsToken(secret) && plausible(secret));
+  const mixed = holders.filter((secret) => holdsToken(secret) && (wishes.alone || own.has(secret.name)));
 
   const object =
     pure.find((secret) => secret.name === (wishes.secretName ?? mounted) && !tokenNames.has(secret.name)) ??
@@ -79,11 +92,9 @@ function holdsCertificate(secret: KubernetesObject, certificate: string, key: st
   return entries.has(certificate) || entries.has(key) || entries.has(certificateFile) || entries.has(keyFile);
 }
 
-/** The names under which the delegate and its upgrader look for their tokens, and those of Secrets that hold one. */
-function tokenSecretNames(workloads: readonly Workload[], objects: readonly KubernetesObject[]): Set<string> {
-  const names = new Set(
-    objects.filter((object) => object.kind === 'Secret' && holdsToken(object)).map((secret) => secret.name),
-  );
+/** The names under which the delegate and its upgrader look for their tokens. */
+function tokenReferences(workloads: readonly Workload[]): Set<string> {
+  const names = new Set<string>();
   for (const { container } of workloads) {
     for (const source of container.get('envFrom')?.items() ?? []) {
       const name = source.at('secretRef', 'name')?.text;
@@ -98,17 +109,15 @@ function tokenSecretNames(workloads: readonly Workload[], objects: readonly Kube
   return names;
 }
 
-/** With several delegates in a file, another one's certificate is not ours. */
+/** Other workloads use it, and this delegate does not. */
 function belongsToAnother(
   secret: KubernetesObject,
   delegate: DelegateWorkload,
   objects: readonly KubernetesObject[],
 ): boolean {
-  const mountedBy = objects.filter((object) =>
-    (podSpecOf(object)?.get('volumes')?.items() ?? []).some(
-      (volume) => volume.at('secret', 'secretName')?.text === secret.name,
-    ),
-  );
-  const workloads = mountedBy.filter((object) => object.kind !== 'CronJob');
-  return workloads.length > 0 && workloads.every((object) => object.root.node !== delegate.object.root.node);
+  const users = objects.filter((object) => {
+    const spec = object.kind === 'CronJob' ? undefined : podSpecOf(object);
+    return spec && mentions(spec, secret);
+  });
+  return users.length > 0 && users.every((object) => object.root.node !== delegate.object.root.node);
 }

@@ -60,12 +60,11 @@ export function strayVolume(
   const free = volumesOf(pod.podSpec).filter(
     (volume) => volume.get('secret')?.map && !taken.has(volume.get('name')?.text ?? ''),
   );
-  const purpose = mountWaits ? /cert|mtls/i : /client-cert|config-cert|mtls/i;
-  return (
-    free.find((volume) => secretName !== undefined && volume.at('secret', 'secretName')?.text === secretName) ??
-    free.find((volume) => /client-cert|mtls/i.test(volume.at('secret', 'secretName')?.text ?? '')) ??
-    free.find((volume) => purpose.test(volume.get('name')?.text ?? ''))
+  const bySecret = free.find(
+    (volume) => secretName !== undefined && volume.at('secret', 'secretName')?.text === secretName,
   );
+  const purpose = mountWaits ? /cert|mtls/i : /^(?:mtls-)?(?:client|config)-certificate$/;
+  return bySecret ?? free.find((volume) => purpose.test(volume.get('name')?.text ?? ''));
 }
 
 /** Which keys of the Secret become client.crt and client.key: `items` may rename them. */

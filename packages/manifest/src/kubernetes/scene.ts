@@ -35,7 +35,11 @@ export function sceneOf(
   const delegate = choose(delegates);
   if (!delegate) return undefined;
   const upgrader = upgraderOf(delegate, objects, delegates.length === 1);
-  const wishes = { secretName: target.secretName, willCreate: target.credentials !== undefined };
+  const wishes = {
+    secretName: target.secretName,
+    willCreate: target.credentials !== undefined,
+    alone: delegates.length === 1,
+  };
   const secret = planSecret(delegate, upgrader.jobs, objects, wishes);
   return { objects, delegate, upgrader, secret, target };
 }

@@ -107,7 +107,8 @@ function refersTo(source: KubernetesObject, user: KubernetesObject): boolean {
   return source.namespace === undefined || user.namespace === undefined || source.namespace === user.namespace;
 }
 
-function mentions(place: YamlCursor, source: KubernetesObject): boolean {
+/** Whether something below a place refers to a ConfigMap or Secret, as environment or as a volume. */
+export function mentions(place: YamlCursor, source: KubernetesObject): boolean {
   const fields =
     source.kind === 'Secret'
       ? { secretRef: 'name', secretKeyRef: 'name', secret: 'secretName' }
