@@ -137,7 +137,6 @@ export const findings = {
     title: 'The upgrader names a workload that is not in the file',
   },
   VARIABLE_NOT_STRING: { kind: 'mistake', severity: 'error', title: 'An environment variable is not a string' },
-  VOLUME_MISSING: { kind: 'step', severity: 'error', title: 'The certificate volume is missing' },
   VOLUME_NAME_MISMATCH: { kind: 'mistake', severity: 'error', title: 'Volume and mount have different names' },
   YAML_INVALID: { kind: 'mistake', severity: 'error', title: 'The YAML cannot be parsed' },
 } as const satisfies Record<string, { kind: 'mistake' | 'step' | 'advice'; severity: Severity; title: string }>;

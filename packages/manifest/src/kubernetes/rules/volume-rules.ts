@@ -21,15 +21,12 @@ import type { KubernetesScene } from '../scene.ts';
 
 /** Volume and mount of the certificate, in the delegate's pod and in its upgrader's. */
 export function* volumeRules(scene: KubernetesScene): Iterable<Problem> {
-  const pods: { pod: CertificatePod; ofUpgrader: boolean }[] = [
-    { pod: scene.delegate, ofUpgrader: false },
-    ...scene.upgrader.jobs.map((job) => ({ pod: job, ofUpgrader: true })),
-  ];
-  for (const { pod, ofUpgrader } of pods) {
+  const pods: CertificatePod[] = [scene.delegate, ...scene.upgrader.jobs];
+  for (const pod of pods) {
     yield* strayFields(pod);
     yield* doubledMounts(pod);
     yield* doubledVolumes(pod);
-    yield* volume(pod, scene.secret.name, ofUpgrader);
+    yield* volume(pod, scene.secret.name);
     yield* mount(pod, scene.secret.name);
   }
 }
@@ -98,7 +95,7 @@ function* doubledVolumes({ container, podSpec }: CertificatePod): Iterable<Probl
   }
 }
 
-function* volume(pod: CertificatePod, secretName: string | undefined, ofUpgrader: boolean): Iterable<Problem> {
+function* volume(pod: CertificatePod, secretName: string | undefined): Iterable<Problem> {
   const waiting = certificateMounts(pod.container)[0];
   const waitingFor = waiting?.get('name')?.text;
   const named = volumeNamed(pod.podSpec, waitingFor);
@@ -116,23 +113,25 @@ function* volume(pod: CertificatePod, secretName: string | undefined, ofUpgrader
     };
   }
   if (found) yield* volumeContent(pod, found, secretName);
-  if (found || secretName === undefined) return;
-  const name = waitingFor ?? freeName(pod);
-  const mode = ofUpgrader ? undefined : fileMode(pod);
-  const list = pod.podSpec.get('volumes');
-  const added = { name, secret: { secretName, ...(mode !== undefined && { defaultMode: mode }) } };
+  if (found || secretName === undefined || !waiting || waitingFor === undefined) return;
   yield {
-    code: waitingFor === undefined ? 'VOLUME_MISSING' : 'MOUNT_WITHOUT_VOLUME',
-    at: at(waiting ?? list ?? pod.podSpec),
-    message:
-      waitingFor === undefined
-        ? 'The pod has no volume with the client certificate.'
-        : `The mount of ${mountDirectory} names the volume "${waitingFor}", and the pod has none of that name.`,
-    remedy: `Add the volume "${name}" with the Secret "${secretName}".`,
-    repair: repairAt(list ?? pod.podSpec, `added the volume "${name}" with the Secret "${secretName}"`, () => [
-      list ? addItem(list, added) : addPair(pod.podSpec, 'volumes', [added]),
-    ]),
+    code: 'MOUNT_WITHOUT_VOLUME',
+    at: at(waiting),
+    message: `The mount of ${mountDirectory} names the volume "${waitingFor}", and the pod has none of that name.`,
+    remedy: `Add the volume "${waitingFor}" with the Secret "${secretName}".`,
+    repair: repairAt(
+      pod.podSpec.get('volumes') ?? pod.podSpec,
+      `added the volume "${waitingFor}" with the Secret "${secretName}"`,
+      () => [addVolume(pod, waitingFor, secretName)],
+    ),
   };
+}
+
+function addVolume(pod: CertificatePod, name: string, secretName: string): PartEdit {
+  const mode = fileMode(pod);
+  const list = pod.podSpec.get('volumes');
+  const volume = { name, secret: { secretName, ...(mode !== undefined && { defaultMode: mode }) } };
+  return list ? addItem(list, volume) : addPair(pod.podSpec, 'volumes', [volume]);
 }
 
 function* volumeContent(pod: CertificatePod, found: YamlCursor, secretName: string | undefined): Iterable<Problem> {
@@ -188,19 +187,7 @@ function* mount(pod: CertificatePod, secretName: string | undefined): Iterable<P
   const { container } = pod;
   const present = certificateMounts(container).find((each) => mountPath(each) === mountDirectory);
   if (!present) {
-    const source = strayVolume(pod, secretName, false)?.get('name')?.text;
-    if (secretName === undefined && source === undefined) return;
-    const list = container.get('volumeMounts');
-    const added = { name: source ?? freeName(pod), mountPath: mountDirectory, readOnly: true };
-    yield {
-      code: 'MOUNT_MISSING',
-      at: at(list ?? container),
-      message: `The container has no mount at ${mountDirectory}, where the certificate is looked for.`,
-      remedy: `Mount the volume "${added.name}" at ${mountDirectory}, read-only.`,
-      repair: repairAt(list ?? container, `mounted the volume "${added.name}" at ${mountDirectory}, read-only`, () => [
-        list ? addItem(list, added) : addPair(container, 'volumeMounts', [added]),
-      ]),
-    };
+    yield* missingMount(pod, secretName);
     return;
   }
   const readOnly = present.get('readOnly');
@@ -212,6 +199,29 @@ function* mount(pod: CertificatePod, secretName: string | undefined): Iterable<P
     remedy: 'Set readOnly: true.',
     repair: repairAt(readOnly ?? present, `made the mount of ${mountDirectory} read-only`, () => [
       readOnly ? setScalar(readOnly, true) : addPair(present, 'readOnly', true),
+    ]),
+  };
+}
+
+/** Mounts the volume that is there for the certificate, or adds one and mounts it. */
+function* missingMount(pod: CertificatePod, secretName: string | undefined): Iterable<Problem> {
+  const { container, podSpec } = pod;
+  const present = strayVolume(pod, secretName, false)?.get('name')?.text;
+  if (present === undefined && secretName === undefined) return;
+  const name = present ?? freeName(pod);
+  const list = container.get('volumeMounts');
+  const mount = { name, mountPath: mountDirectory, readOnly: true };
+  const source =
+    present === undefined ? `the Secret "${secretName}", as the volume "${name}",` : `the volume "${name}"`;
+  const places = [list ?? container, ...(present === undefined ? [podSpec.get('volumes') ?? podSpec] : [])];
+  yield {
+    code: 'MOUNT_MISSING',
+    at: at(list ?? container),
+    message: `The container has no mount at ${mountDirectory}, where the certificate is looked for.`,
+    remedy: `Mount ${source.replace(/,$/, '')} at ${mountDirectory}, read-only.`,
+    repair: repairAt(places, `mounted ${source} at ${mountDirectory}, read-only`, () => [
+      list ? addItem(list, mount) : addPair(container, 'volumeMounts', [mount]),
+      ...(present === undefined && secretName !== undefined ? [addVolume(pod, name, secretName)] : []),
     ]),
   };
 }
