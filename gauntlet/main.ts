@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     target: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', multiple: true, default: [] },
     write: { type: 'boolean', default: false },
+    evidence: { type: 'boolean', default: false },
   },
 });
 const groups = [...new Set(CASES.map(({ group }) => group))];
@@ -50,7 +51,7 @@ for (const { key, start } of TARGETS) {
   await children.stopAll();
 }
 
-console.log(table(all));
+console.log(table(all, options.evidence));
 if (options.write) {
   if (options.only.length > 0 || options.target.length > 0) {
     console.error('--write documents a whole run: leave out --only and --target');

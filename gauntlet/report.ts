@@ -11,7 +11,7 @@ export interface TargetResults {
 const WORDS: Readonly<Record<Verdict, string>> = { pass: 'holds', fail: 'ADMITS', 'not applicable': '-' };
 
 /** One table for the terminal, a row a case, then what was seen where an attack came through. */
-export function table(all: readonly TargetResults[]): string {
+export function table(all: readonly TargetResults[], everything = false): string {
   const [first] = all;
   if (first === undefined) return 'Nothing ran.';
   const width = Math.max(...first.results.map((result) => result.case.id.length));
@@ -21,7 +21,7 @@ export function table(all: readonly TargetResults[]): string {
   );
   const seen = all.flatMap(({ key, results }) =>
     results
-      .filter(({ outcome }) => outcome.verdict === 'fail')
+      .filter(({ outcome }) => everything || outcome.verdict === 'fail')
       .map((result) => `${key}: ${result.case.id}: ${result.outcome.evidence}`),
   );
   return [head, ...rows, '', ...all.map(counts), '', ...seen].join('\n').trimEnd();

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { readPemBlocks } from '../../packages/trust/src/pem.ts';
 import type { Children, ServerProcess } from '../../bench/process/children.ts';
 import { findProgram, freePort, listening, versionText } from '../../bench/servers/programs.ts';
+import { readPemBlocks } from '../../packages/trust/src/pem.ts';
 import { Backend, IDENTITY_HEADERS } from './backend.ts';
 import { ProxyTarget, type Served } from './proxy-target.ts';
 import type { ServerIdentity } from './server-identity.ts';

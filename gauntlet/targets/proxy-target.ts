@@ -4,7 +4,7 @@ import { rawTls } from '@sallyport/dev-env';
 import type { Made } from '../../packages/trust/test/certificate-maker.ts';
 import type { Ability, Demand, Target } from '../gauntlet.ts';
 import { hear } from '../talk.ts';
-import { Backend } from './backend.ts';
+import type { Backend } from './backend.ts';
 import { UPGRADE } from './sallyport.ts';
 import type { ServerIdentity } from './server-identity.ts';
 
@@ -137,7 +137,8 @@ export abstract class ProxyTarget implements Target {
     const deadline = performance.now() + SETTLE_LIMIT_MS;
     for (let good = 0; good < SETTLED; ) {
       good = (await this.#revisionSeen()) === this.#revision ? good + 1 : 0;
-      if (good === 0 && performance.now() > deadline) throw new Error('the change is refused: the old one stays in use');
+      if (good === 0 && performance.now() > deadline)
+        throw new Error('the change is refused: the old one stays in use');
     }
   }
 
