@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls';
 import { Tally } from '../metrics/tally.ts';
 
 /** Every bound that a client can run into. */
@@ -29,13 +30,18 @@ export function gatewayCounts(): GatewayCounts {
   return { handshakes: new Tally(), limits: new Tally() };
 }
 
-/** A handshake that did not come to its end: timed out, or failed in whatever way. */
-export function countFailedHandshake(
+/**
+ * Counts and ends a connection whose handshake failed or timed out. Node's TLS server only tells of a timeout and leaves
+ * the connection open: whoever connects and says nothing would keep it for ever.
+ */
+export function endFailedHandshake(
   counts: GatewayCounts,
   listener: ListenerName,
   error: NodeJS.ErrnoException,
+  socket: TLSSocket,
 ): void {
   const timedOut = error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT';
   counts.handshakes.add(`${listener}:${timedOut ? 'timed_out' : 'failed'}`);
   if (timedOut) counts.limits.add('handshake_time');
+  socket.destroy();
 }

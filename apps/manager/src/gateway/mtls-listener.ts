@@ -9,7 +9,7 @@ import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
 import { Admission } from './admission.ts';
 import { clientTrust, type EndpointContexts, type ServerPair, serverOptions } from './endpoint-contexts.ts';
 import type { GatewayBounds } from './gateway-bounds.ts';
-import { countFailedHandshake } from './gateway-counts.ts';
+import { endFailedHandshake } from './gateway-counts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { presentedCertificate } from './presented-certificate.ts';
 import type { RefusalResponder, RefusedConnection } from './refusal-responder.ts';
@@ -71,11 +71,11 @@ export class MtlsListener {
     });
     this.server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
     this.server.on('tlsClientError', (error, socket) => {
-      countFailedHandshake(parts.bounds.counts, 'mtls', error);
       parts.logger.debug(
         { code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress },
         'mTLS handshake failed',
       );
+      endFailedHandshake(parts.bounds.counts, 'mtls', error, socket);
     });
   }
 

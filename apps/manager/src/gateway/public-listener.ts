@@ -1,7 +1,7 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { type ServerPair, serverOptions } from './endpoint-contexts.ts';
-import { countFailedHandshake, type GatewayCounts } from './gateway-counts.ts';
+import { endFailedHandshake, type GatewayCounts } from './gateway-counts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
@@ -38,11 +38,11 @@ export class PublicListener {
       parts.admit(parts.connections.add(socket, { listener: 'public', serverName, authority: null }));
     });
     this.server.on('tlsClientError', (error, socket) => {
-      countFailedHandshake(parts.counts, 'public', error);
       parts.logger.debug(
         { code: (error as NodeJS.ErrnoException).code, remoteAddress: socket.remoteAddress },
         'TLS handshake failed',
       );
+      endFailedHandshake(parts.counts, 'public', error, socket);
     });
   }
 
