@@ -1,6 +1,7 @@
 import { Command, type CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { accountCommand } from './commands/account.ts';
+import { certCommand } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
 import { delegateCommand } from './commands/delegate.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -40,6 +41,7 @@ export function buildProgram(tools: Tools): Command {
     tokenCommand,
     delegateCommand,
     taskCommand,
+    certCommand,
     demoCommand,
     completionCommand,
   ]) {

@@ -1,0 +1,59 @@
+import type { IssuingAuthority, KeyAlgorithm, SubjectInput } from '@sallyport/trust';
+import { type Command, Option } from 'commander';
+import type { GlobalOptions } from '../connection.ts';
+import { integerOption, oneOf, required } from '../options.ts';
+import { readLocalText } from './local-files.ts';
+
+const KEY_ALGORITHMS = {
+  'rsa-2048': 'RSA 2048',
+  'rsa-3072': 'RSA 3072',
+  'rsa-4096': 'RSA 4096',
+  'ec-p256': 'EC P-256',
+  'ec-p384': 'EC P-384',
+} as const satisfies Record<string, KeyAlgorithm>;
+
+const MOST_DAYS = 36_500;
+
+export const keyTypeOption = (): Option =>
+  new Option('--key-type <type>', 'key to make (rsa-2048 when not given; the Java delegate reads RSA only)')
+    .choices(Object.keys(KEY_ALGORITHMS))
+    .argParser(oneOf<KeyAlgorithm>(KEY_ALGORITHMS));
+
+export const daysOption = (standard: number): Option =>
+  integerOption('--days <days>', `days of validity (${standard} when not given)`, 1, MOST_DAYS);
+
+export const forceOption = (): Option => new Option('--force', 'replace files that exist');
+
+export const passphraseOption = (): Option =>
+  new Option('--passphrase-file <file>', "file whose first line is the passphrase of the CA's key");
+
+export const caKeyOption = (): Option => new Option('--ca-key <file>', 'key of the CA (ca.key when not given)');
+
+export const nameOption = (): Option =>
+  required(new Option('--name <name>', "the delegate's name: common name and subject alternative name"));
+
+export const organizationOption = (): Option => new Option('--organization <name>', 'organization in the subject');
+
+export interface AuthorityOptions {
+  readonly caKey?: string;
+  readonly passphraseFile?: string;
+}
+
+/** The CA of --ca and --ca-key. Throws a usage error that names the file which cannot be read. */
+export async function readAuthority(options: AuthorityOptions, command: Command): Promise<IssuingAuthority> {
+  const { ca = 'ca.crt' } = command.optsWithGlobals<GlobalOptions>();
+  return {
+    certificatePem: await readLocalText(ca),
+    privateKeyPem: await readLocalText(options.caKey ?? 'ca.key'),
+    ...(await passphraseOf(options)),
+  };
+}
+
+export async function passphraseOf({ passphraseFile }: AuthorityOptions): Promise<{ passphrase?: string }> {
+  if (passphraseFile === undefined) return {};
+  const [passphrase = ''] = (await readLocalText(passphraseFile)).split(/\r?\n/);
+  return { passphrase };
+}
+
+export const subjectOf = (organization: string | undefined): Omit<SubjectInput, 'commonName'> =>
+  organization === undefined ? {} : { organization };

@@ -1,0 +1,209 @@
+import {
+  createAuthority,
+  createSigningRequest,
+  DEFAULT_CLIENT_DAYS,
+  IssuanceError,
+  issueClientCertificate,
+  type KeyAlgorithm,
+  renew,
+  signRequest,
+} from '@sallyport/trust';
+import { Command, Option } from 'commander';
+import {
+  type AuthorityOptions,
+  caKeyOption,
+  daysOption,
+  forceOption,
+  keyTypeOption,
+  nameOption,
+  organizationOption,
+  passphraseOf,
+  passphraseOption,
+  readAuthority,
+  subjectOf,
+} from '../cert/certificate-options.ts';
+import { type NewFile, readLocalText, refuseExisting, writeLocalFiles } from '../cert/local-files.ts';
+import { usageError } from '../errors.ts';
+import { example } from '../help.ts';
+import { required } from '../options.ts';
+import { outputOf, type Tools } from '../session.ts';
+import { addReadingCommands } from './cert-reading.ts';
+
+const CA_DAYS = 3650;
+
+interface MakingOptions extends AuthorityOptions {
+  readonly name: string;
+  readonly organization?: string;
+  readonly keyType?: KeyAlgorithm;
+  readonly days?: number;
+  readonly out?: string;
+  readonly force?: boolean;
+}
+
+/** Everything here runs on this machine: no command of this noun sends anything anywhere. */
+export function certCommand(tools: Tools): Command {
+  const cert = new Command('cert').description('certificates made and examined on this machine; no key leaves it');
+
+  example(cert.command('ca'), 'sallyport cert ca --name "Acme delegates CA" --organization Acme')
+    .description('make a CA: NAME.crt for the endpoint, NAME.key to be kept safe')
+    .addOption(required(new Option('--name <name>', 'common name of the CA')))
+    .addOption(organizationOption())
+    .addOption(keyTypeOption())
+    .addOption(daysOption(CA_DAYS))
+    .addOption(passphraseOption())
+    .option('--out <prefix>', 'write PREFIX.crt and PREFIX.key (ca when not given)')
+    .addOption(forceOption())
+    .action(async (options: MakingOptions, command: Command) => {
+      const { certificate, key } = pairAt(options.out ?? 'ca');
+      await make(tools, command, options, [certificate, key], async () => {
+        const issued = await createAuthority({
+          subject: { ...subjectOf(options.organization), commonName: options.name },
+          ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
+          days: options.days ?? CA_DAYS,
+          now: new Date(tools.now()),
+          ...(await passphraseOf(options)),
+        });
+        return [publicFile(certificate, issued.certificatePem), secretFile(key, issued.privateKeyPem)];
+      });
+    });
+
+  example(cert.command('client'), 'sallyport cert client --name edge-1 --ca ca.crt --ca-key ca.key')
+    .description(
+      'make a key and a client certificate for one delegate, signed by the CA of --ca (ca.crt when not given)',
+    )
+    .addOption(nameOption())
+    .addOption(organizationOption())
+    .addOption(keyTypeOption())
+    .addOption(daysOption(DEFAULT_CLIENT_DAYS))
+    .addOption(caKeyOption())
+    .addOption(passphraseOption())
+    .option('--out <prefix>', 'write PREFIX.crt and PREFIX.key (client when not given)')
+    .addOption(forceOption())
+    .action(async (options: MakingOptions, command: Command) => {
+      const { certificate, key } = pairAt(options.out ?? 'client');
+      await make(tools, command, options, [certificate, key], async () => {
+        const issued = await issueClientCertificate({
+          authority: await readAuthority(options, command),
+          name: options.name,
+          subject: subjectOf(options.organization),
+          ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
+          days: options.days ?? DEFAULT_CLIENT_DAYS,
+          now: new Date(tools.now()),
+        });
+        warnOfEcKey(tools, command, options.keyType);
+        return [publicFile(certificate, issued.certificatePem), secretFile(key, issued.privateKeyPem)];
+      });
+    });
+
+  example(cert.command('csr'), 'sallyport cert csr --name edge-1')
+    .description('make a key and a signing request for a CA that lives elsewhere')
+    .addOption(nameOption())
+    .addOption(organizationOption())
+    .addOption(keyTypeOption())
+    .option('--out <prefix>', 'write PREFIX.csr and PREFIX.key (client when not given)')
+    .addOption(forceOption())
+    .action(async (options: MakingOptions, command: Command) => {
+      const prefix = options.out ?? 'client';
+      await make(tools, command, options, [`${prefix}.csr`, `${prefix}.key`], async () => {
+        const request = await createSigningRequest({
+          name: options.name,
+          subject: subjectOf(options.organization),
+          ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
+        });
+        warnOfEcKey(tools, command, options.keyType);
+        return [publicFile(`${prefix}.csr`, request.requestPem), secretFile(`${prefix}.key`, request.privateKeyPem)];
+      });
+    });
+
+  example(cert.command('sign'), 'sallyport cert sign client.csr --ca ca.crt --ca-key ca.key')
+    .description(
+      'sign a request as a client certificate: its subject, key and names, and nothing else that it asks for',
+    )
+    .argument('<csr>', 'file with the request')
+    .addOption(daysOption(DEFAULT_CLIENT_DAYS))
+    .addOption(caKeyOption())
+    .addOption(passphraseOption())
+    .option('--out <file>', 'certificate to write (client.crt when not given)')
+    .addOption(forceOption())
+    .action(async (csr: string, options: MakingOptions, command: Command) => {
+      const out = options.out ?? 'client.crt';
+      await make(tools, command, options, [out], async () => {
+        const signed = await signRequest({
+          authority: await readAuthority(options, command),
+          requestPem: await readLocalText(csr),
+          days: options.days ?? DEFAULT_CLIENT_DAYS,
+          now: new Date(tools.now()),
+        });
+        for (const wish of signed.dropped) outputOf(tools, command).warn('REQUEST_DROPPED', `Not granted: ${wish}.`);
+        return [publicFile(out, signed.certificatePem)];
+      });
+    });
+
+  example(cert.command('renew'), 'sallyport cert renew client.crt --out client-2027')
+    .description('issue a certificate anew with the same identity, and a new key unless --keep-key names the old one')
+    .argument('<certificate>', 'the client certificate to renew; it may have expired')
+    .option('--name <name>', "the delegate's name, for a certificate that carries no name of its own")
+    .option('--keep-key <file>', 'keep this key, which must be that of the certificate')
+    .addOption(keyTypeOption())
+    .addOption(daysOption(DEFAULT_CLIENT_DAYS))
+    .addOption(caKeyOption())
+    .addOption(passphraseOption())
+    .addOption(required(new Option('--out <prefix>', 'write PREFIX.crt, and PREFIX.key for a new key')))
+    .addOption(forceOption())
+    .action(async (file: string, options: MakingOptions & { keepKey?: string }, command: Command) => {
+      const { certificate, key } = pairAt(options.out ?? 'client');
+      const targets = options.keepKey === undefined ? [certificate, key] : [certificate];
+      await make(tools, command, options, targets, async () => {
+        const renewed = await renew({
+          authority: await readAuthority(options, command),
+          certificatePem: await readLocalText(file),
+          ...(options.name !== undefined && { name: options.name }),
+          ...(options.keepKey !== undefined && { keep: { privateKeyPem: await readLocalText(options.keepKey) } }),
+          ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
+          days: options.days ?? DEFAULT_CLIENT_DAYS,
+          now: new Date(tools.now()),
+        });
+        const newKey = renewed.privateKeyPem === null ? [] : [secretFile(key, renewed.privateKeyPem)];
+        return [publicFile(certificate, renewed.certificatePem), ...newKey];
+      });
+    });
+
+  addReadingCommands(cert, tools);
+  return cert;
+}
+
+/** Makes what `build` says and writes it, but not before it is sure that nothing would be overwritten. */
+async function make(
+  tools: Tools,
+  command: Command,
+  { force = false }: { readonly force?: boolean },
+  paths: readonly string[],
+  build: () => Promise<NewFile[]>,
+): Promise<void> {
+  await refuseExisting(paths, force);
+  let files: NewFile[];
+  try {
+    files = await build();
+  } catch (error) {
+    if (error instanceof IssuanceError)
+      throw usageError(error.message, 'Nothing was written. Mend it and run the command again.', error.problem);
+    throw error;
+  }
+  await writeLocalFiles(files, force);
+  const written = files.map(({ path, secret }) => ({ file: path, secret }));
+  outputOf(tools, command).result(written, () =>
+    written.map(({ file, secret }) => `Wrote ${file}${secret ? ' (0600: keep it secret)' : ''}\n`).join(''),
+  );
+}
+
+function warnOfEcKey(tools: Tools, command: Command, keyType: KeyAlgorithm | undefined): void {
+  if (!keyType?.startsWith('EC')) return;
+  outputOf(tools, command).warn(
+    'EC_KEY',
+    'The Java delegate reads RSA keys only; ours and Go clients read EC keys too.',
+  );
+}
+
+const pairAt = (prefix: string) => ({ certificate: `${prefix}.crt`, key: `${prefix}.key` });
+const publicFile = (path: string, text: string): NewFile => ({ path, text, secret: false });
+const secretFile = (path: string, text: string): NewFile => ({ path, text, secret: true });
