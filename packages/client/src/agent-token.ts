@@ -20,7 +20,7 @@ export interface AgentTokenOptions {
 
 /**
  * Makes the `Authorization` value of the agent protocol: `Delegate <JWE>`, direct encryption with the 16 bytes of the
- * delegate token as AES key and no key derivation (WIRE: auth token). One JWE serves ten minutes.
+ * delegate token as AES key and no key derivation. One JWE serves ten minutes.
  */
 export class AgentTokenSource {
   readonly #options: AgentTokenOptions;

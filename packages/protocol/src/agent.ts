@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 
-// The agent protocol (WIRE 4): what delegates, ours and existing ones, speak to the manager. Existing clients send
+// The agent protocol: what delegates, ours and existing ones, speak to the manager. Existing clients send
 // more fields than are named here, so objects stay open.
 
 export const MAX_TASK_EVENTS_WAIT_SECONDS = 25;

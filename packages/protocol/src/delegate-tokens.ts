@@ -24,7 +24,7 @@ const HEX_SECRET = /^[0-9a-f]{32}$/i;
 
 /**
  * The 32-hex-character secret behind a delegate token, lower case. Manifests hand the process the hex itself, Helm and
- * `docker run` its base64 (WIRE 8.2), so everything that reads a token accepts both.
+ * `docker run` its base64, so everything that reads a token accepts both.
  * Returns null when the text is neither; whether the token is known or active is not looked at.
  */
 export function normaliseDelegateToken(text: string): string | null {

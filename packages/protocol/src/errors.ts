@@ -1,7 +1,7 @@
 /**
  * The ledger of error codes: every code a caller can see, its HTTP status, what causes it and what to do.
  * `docs/errors.md` is checked against it in both directions. A retired code is never given a new meaning.
- * Codes that existing clients know (WIRE: RestResponse) keep their names and statuses.
+ * Codes that existing clients know keep their names and statuses.
  */
 export const ERROR_LEDGER = {
   INVALID_REQUEST: {

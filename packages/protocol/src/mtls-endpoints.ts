@@ -5,7 +5,7 @@ export type EndpointMode = Static<typeof EndpointMode>;
 
 /**
  * Body of create, update and patch. The schema leaves everything optional and nullable because the service owns the
- * messages: which field is required, and in which order they are checked, differs per operation (WIRE 1.3).
+ * messages: which field is required, and in which order they are checked, differs per operation.
  */
 export const AgentMtlsEndpointRequest = Type.Object({
   domainPrefix: Type.Optional(Type.Union([Type.String(), Type.Null()])),

@@ -90,6 +90,10 @@ const READ_ELSEWHERE: readonly string[] = [
   'SALLYPORT_TEST_POSTGRES_URL',
 ];
 
+/** What Kubernetes puts into every pod beside a Service named sallyport or sallyport-something. */
+const SERVICE_LINK =
+  /^SALLYPORT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
 /** Environment -> validated config and secrets. Throws ConfigError naming every unknown or malformed SALLYPORT_ value. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): {
   config: Config;
@@ -97,7 +101,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 } {
   const problems: string[] = [];
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith('SALLYPORT_') || READ_ELSEWHERE.includes(name)) continue;
+    if (!name.startsWith('SALLYPORT_') || READ_ELSEWHERE.includes(name) || SERVICE_LINK.test(name)) continue;
     if (!(KNOWN as readonly string[]).includes(name)) {
       problems.push(`${name} is not a setting. Known settings: ${KNOWN.join(', ')}`);
     }
