@@ -121,6 +121,17 @@ describe('what is generated with mTLS', () => {
   });
 });
 
+test('a private key in a ConfigMap is found', () => {
+  const key = credentials.keyPem.replaceAll('\n', '\n    ').trimEnd();
+  const found = check(
+    `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: certs\ndata:\n  client.key: |\n    ${key}\n`,
+  );
+  assert.deepEqual(
+    found.map(({ code, line, severity }) => [code, line, severity]),
+    [['CERTIFICATE_IN_CONFIG_MAP', 6, 'error']],
+  );
+});
+
 describe('kubectl kustomize', () => {
   const missing = spawnSync('kubectl', ['kustomize', '--help']).error ? 'kubectl is not installed' : false;
 

@@ -87,7 +87,7 @@ function* certificateMounts({ delegate: { service }, target }: ComposeScene): It
     [keyPath, 'key'],
   ] as const) {
     const present = mounts.find((each) => each.target === path);
-    const wanted = target.files?.[role];
+    const wanted = target.files?.[role]?.replaceAll('$', '$$$$'); // compose takes $$ for a dollar sign
     if (
       wanted === undefined ||
       (present && (present.source === undefined || present.source === wanted || interpolates(present.source)))

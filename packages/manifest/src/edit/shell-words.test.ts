@@ -47,6 +47,8 @@ describe('words of a command line', () => {
     assert.equal(change('x A="b" c', 'https://new/'), 'x A="https://new/" c');
     assert.equal(change("x 'A=b' c", 'https://new/'), "x 'A=https://new/' c");
     assert.equal(change('x A= c', 'n'), 'x A=n c');
+    assert.equal(change('x "A=b" c', '/a $(rm -rf /)/d'), "x 'A=/a $(rm -rf /)/d' c");
+    assert.equal(change("x 'A=b' c", "/it's"), `x 'A=/it'\\''s' c`);
   });
 
   test('are quoted where they need it', () => {

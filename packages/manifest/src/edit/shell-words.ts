@@ -79,16 +79,18 @@ function readWord(text: string, start: number): ShellWord {
   return { start, end: at, value, expands, spans };
 }
 
-/** Replaces the characters `from` up to `to` of a word's value; the word keeps its quotes. */
+/**
+ * Replaces the characters `from` up to `to` of a word's value; the word keeps its quotes. A value that means something to
+ * the shell could break out of them (a path with `$(...)` in it would be run), so the whole word is then quoted anew.
+ */
 export function setInWord(word: ShellWord, from: number, to: number, value: string): PartEdit {
+  if (!safeInShell.test(value)) {
+    const whole = word.value.slice(0, from) + value + word.value.slice(to);
+    return { part: wholeFile, start: word.start, end: word.end, text: shellQuote(whole) };
+  }
   const start = word.spans[from]?.[0] ?? lastEnd(word);
   const end = to > from ? (word.spans[to - 1]?.[1] ?? lastEnd(word)) : start;
-  return {
-    part: wholeFile,
-    start,
-    end,
-    text: safeInShell.test(value) ? value : value.replaceAll(/["'\\$`\s]/g, '\\$&'),
-  };
+  return { part: wholeFile, start, end, text: value };
 }
 
 /** Where something appended to a word's value goes: before its closing quote. */
