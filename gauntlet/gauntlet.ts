@@ -27,6 +27,8 @@ export interface Target {
   /** The host that asks for no client certificate: on the same port where the target can do that. */
   readonly plain: { readonly port: number; readonly name: string };
   readonly abilities: ReadonlySet<Ability>;
+  /** How many cases may run at once without one's change of trust disturbing another's connections. */
+  readonly atOnce: number;
   nameOf(tenant: string): string;
   addTenant(id: string, authority: Made): Promise<void>;
   /** Resolves when the change is in force for new connections; rejects when the target refuses it. */
@@ -52,7 +54,9 @@ export interface AccountTarget extends Target {
   demandWith(accountIdOfPath: string, accountIdOfToken: string): Promise<Demand>;
   revokeTokens(id: string): Promise<void>;
   /** Another process of the same program with a data folder of its own. */
-  another(): Promise<AccountTarget & { readonly dataDirectory: string; restart(): Promise<void> }>;
+  another(): Promise<
+    AccountTarget & { readonly dataDirectory: string; restart(whileStopped?: () => void): Promise<void> }
+  >;
 }
 
 export type Verdict = 'pass' | 'fail' | 'not applicable';
@@ -71,6 +75,8 @@ export interface Arena {
   readonly b: Tenant;
   /** A CA that no tenant trusts. */
   readonly stranger: Made;
+  /** A CA that the target's process finds among the system's roots. */
+  readonly systemRoot: Made;
   /** A further tenant for one case, which may change its trust. */
   tenant(authority?: Made): Promise<Tenant>;
   /** A folder for the files of one case. */

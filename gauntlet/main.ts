@@ -38,13 +38,14 @@ const cases = CASES.filter((one) => options.only.length === 0 || options.only.so
 const all: TargetResults[] = [];
 for (const { key, start } of TARGETS) {
   if (options.target.length > 0 && !options.target.includes(key)) continue;
-  const target = await start(children, await newServerIdentity(), join(folder, key));
+  const server = await newServerIdentity();
+  const target = await start(children, server, join(folder, key));
   if (target === null) {
     process.stderr.write(`  ${key}: not installed\n`);
     continue;
   }
   const started = performance.now();
-  const results = await runCases(target, cases, join(folder, key));
+  const results = await runCases(target, cases, server, join(folder, key));
   process.stderr.write(`  ${target.version}: ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
   all.push({ key, version: target.version, results });
   await target.stop();

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Arena, Case, Outcome, Target } from './gauntlet.ts';
+import type { ServerIdentity } from './targets/server-identity.ts';
 import { makeCa, newTenant } from './tenants.ts';
 
 export interface Result {
@@ -11,15 +12,24 @@ export interface Result {
 /** No case may take longer: a target that hangs fails the case, it does not hold up the run. */
 const CASE_LIMIT_MS = 30_000;
 
-/** Runs the cases one after the other against one target; a case that throws has failed, with what it threw. */
-export async function runCases(target: Target, cases: readonly Case[], folder: string): Promise<readonly Result[]> {
-  const arena = await newArena(target, folder);
+/** Runs the cases against one target, as many at once as it bears; a case that throws has failed, with what it threw. */
+export async function runCases(
+  target: Target,
+  cases: readonly Case[],
+  server: ServerIdentity,
+  folder: string,
+): Promise<readonly Result[]> {
+  const arena = await newArena(target, server, folder);
   const results: Result[] = [];
-  for (const one of cases) results.push({ case: one, outcome: await runCase(one, arena) });
+  const next = cases.entries();
+  const worker = async (): Promise<void> => {
+    for (const [at, one] of next) results[at] = { case: one, outcome: await runCase(one, arena) };
+  };
+  await Promise.all(Array.from({ length: target.atOnce }, worker));
   return results;
 }
 
-async function newArena(target: Target, folder: string): Promise<Arena> {
+async function newArena(target: Target, server: ServerIdentity, folder: string): Promise<Arena> {
   const [a, b] = [await newTenant('a'), await newTenant('b')];
   await target.addTenant(a.id, a.authority);
   await target.addTenant(b.id, b.authority);
@@ -30,6 +40,7 @@ async function newArena(target: Target, folder: string): Promise<Arena> {
     a,
     b,
     stranger: await makeCa({ subject: 'A CA that nobody trusts' }),
+    systemRoot: server.systemRoot,
     tenant: async (authority) => {
       tenants += 1;
       const tenant = await newTenant(`t${tenants}`, authority);

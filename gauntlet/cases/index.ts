@@ -1,8 +1,27 @@
 import type { Case } from '../gauntlet.ts';
+import { account } from './account.ts';
+import { failOpen } from './fail-open.ts';
 import { headers } from './headers.ts';
 import { hello } from './hello.ts';
+import { identity } from './identity.ts';
+import { keys } from './keys.ts';
+import { live } from './live.ts';
 import { names } from './names.ts';
+import { paths } from './paths.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
 
-export const CASES: readonly Case[] = [...resumption, ...names, ...hello, ...requests, ...headers];
+/** Every case, in the order of the report. */
+export const CASES: readonly Case[] = [
+  ...resumption,
+  ...names,
+  ...hello,
+  ...requests,
+  ...headers,
+  ...failOpen,
+  ...paths,
+  ...keys,
+  ...identity,
+  ...account,
+  ...live,
+];

@@ -38,7 +38,9 @@ export class CaddyTarget extends ProxyTarget {
     const target = new CaddyTarget(version, ports, folder, await Backend.start(), server);
     const file = join(folder, 'caddy.json');
     writeFileSync(file, JSON.stringify(target.#configuration(target.served())));
-    const env = { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+    const roots = join(folder, 'system-roots.pem');
+    writeFileSync(roots, server.systemRoot.pem);
+    const env = { SSL_CERT_FILE: roots, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
     target.#process = await children.spawn(program, ['run', '--config', file], { env });
     await listening(target.#process, target.port, 15_000);
     return target;

@@ -30,6 +30,8 @@ export abstract class ProxyTarget implements Target {
   abstract readonly key: string;
   abstract readonly version: string;
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>();
+  // A reload ends idle connections of every tenant.
+  readonly atOnce = 1;
   readonly port: number;
   readonly plain: { readonly port: number; readonly name: string };
   protected readonly folder: string;

@@ -27,6 +27,7 @@ export class SallyportTarget implements AccountTarget {
   readonly key = 'sallyport';
   readonly version: string;
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['modes', 'tokens', 'database']);
+  readonly atOnce = 8;
   readonly dataDirectory: string;
   port = 0;
   plain = { port: 0, name: 'localhost' };
@@ -60,6 +61,11 @@ export class SallyportTarget implements AccountTarget {
   }
 
   static async start(children: Children, server: ServerIdentity, folder: string): Promise<SallyportTarget> {
+    // Node reads it once, at its start, from the environment that the child inherits.
+    const roots = join(folder, 'system-roots.pem');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(roots, server.systemRoot.pem);
+    process.env['NODE_EXTRA_CA_CERTS'] = roots;
     const worker = await children.worker<ManagerCommands>(
       new URL('../../bench/servers/manager-process.ts', import.meta.url),
     );
@@ -171,8 +177,9 @@ export class SallyportTarget implements AccountTarget {
     return SallyportTarget.start(this.#children, this.#server, `${this.dataDirectory}-${this.#others}`);
   }
 
-  async restart(): Promise<void> {
+  async restart(whileStopped: () => void = () => undefined): Promise<void> {
     await this.#worker.call('stop', undefined);
+    whileStopped();
     await this.#open();
   }
 

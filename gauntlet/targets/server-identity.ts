@@ -1,10 +1,12 @@
 import { createAuthority, issueServerCertificate } from '@sallyport/trust';
+import { type Made, makeCa } from '../tenants.ts';
 
-/** The certificate that every target shows its clients. */
+/** The certificate that every target shows its clients, and a CA that it finds among its system's roots. */
 export interface ServerIdentity {
   readonly certificatePem: string;
   readonly privateKeyPem: string;
   readonly authorityPem: string;
+  readonly systemRoot: Made;
 }
 
 export async function newServerIdentity(): Promise<ServerIdentity> {
@@ -17,5 +19,6 @@ export async function newServerIdentity(): Promise<ServerIdentity> {
     days: 1,
     now,
   });
-  return { certificatePem, privateKeyPem, authorityPem: authority.certificatePem };
+  const systemRoot = await makeCa({ subject: 'A CA of the public web' });
+  return { certificatePem, privateKeyPem, authorityPem: authority.certificatePem, systemRoot };
 }
