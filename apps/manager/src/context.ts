@@ -24,17 +24,18 @@ import { AgentTokens } from './delegates/agent-tokens.ts';
 import { DelegateService } from './delegates/delegate-service.ts';
 import { DelegateStore } from './delegates/delegate-store.ts';
 import { LimitedAgentAuthentication } from './delegates/limited-authentication.ts';
+import { PinnedDelegates, pinGuard } from './delegates/pinned-delegates.ts';
 import { Presence } from './delegates/presence.ts';
 import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
 import { EndpointService } from './endpoints/endpoint-service.ts';
-import { EndpointStore } from './endpoints/endpoint-store.ts';
 import { EndpointWriter } from './endpoints/endpoint-writer.ts';
 import { PendingReverts } from './endpoints/pending-reverts.ts';
 import { readinessRoutes } from './endpoints/readiness-routes.ts';
 import { ReadinessService } from './endpoints/readiness-service.ts';
 import { endpointRoutes } from './endpoints/routes.ts';
 import { TrustDirectory } from './endpoints/trust-directory.ts';
+import { trustSource } from './endpoints/trust-source.ts';
 import { answerClientError } from './gateway/client-errors.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { type GatewayBounds, gatewayBounds } from './gateway/gateway-bounds.ts';
@@ -50,6 +51,12 @@ import { metricsRoutes } from './metrics/routes.ts';
 import { RefusalRecorder } from './refusals/refusal-recorder.ts';
 import { RefusalStore } from './refusals/refusal-store.ts';
 import { refusalRoutes } from './refusals/routes.ts';
+import { CrlAgeing } from './revocation/crl-ageing.ts';
+import { crlRoutes } from './revocation/crl-routes.ts';
+import { CrlService } from './revocation/crl-service.ts';
+import { DeniedCertificateService } from './revocation/denied-certificate-service.ts';
+import { deniedCertificateRoutes, identityRoutes } from './revocation/identity-routes.ts';
+import { IdentityService } from './revocation/identity-service.ts';
 import { agentTaskRoutes } from './tasks/agent-routes.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { TaskDispatcher } from './tasks/task-dispatcher.ts';
@@ -115,7 +122,7 @@ export async function createContext(
     const refusals = new RefusalRecorder(refusalStore, clock, logger);
     closers.push(() => refusals.flush());
     const connections = new LiveConnections();
-    const directory = new TrustDirectory(new EndpointStore(database), bus);
+    const directory = new TrustDirectory(trustSource(database), bus);
     const agentTokens = new AgentTokens(tokens, bus, clock);
     const bounds = gatewayBounds(limitsOf(config.limits));
     const penalty = new Penalty();
@@ -125,6 +132,7 @@ export async function createContext(
     const delegateStore = new DelegateStore(database);
     const presence = new Presence(replicaId, delegateStore, clock, logger);
     const delegates = new DelegateService(delegateStore, presence, clock);
+    const pinned = new PinnedDelegates({ directory, delegates: delegateStore, presence, refusals });
     const taskStore = new TaskStore(database);
     const tasks = new TaskService({
       store: taskStore,
@@ -164,12 +172,19 @@ export async function createContext(
     const readiness = new ReadinessService({ database, endpoints, clock, urlOf, settle });
     const reverts = new PendingReverts({ database, writer, bus, clock, logger });
     closers.push(() => reverts.stop());
+    const policyParts = { database, bus, clock, logger, endpoints, settle };
+    const crls = new CrlService({ ...policyParts, onAlarm: async () => undefined });
+    const deniedCertificates = new DeniedCertificateService(policyParts);
+    const identities = new IdentityService(policyParts);
+    const ageing = new CrlAgeing({ database, clock, logger, onNotice: async () => undefined });
+    closers.push(() => ageing.stop());
     const app = await buildApp(
       {
         logger,
         apiKeys,
         accounts: accountStore,
         authenticateAgent: agentGuard(authentication),
+        admitDelegate: pinGuard(pinned),
         beforeAuthentication: async ({ raw }) => {
           const tooMany = bounds.sources.request(raw.socket.remoteAddress);
           if (tooMany !== null) await penalty.serve(raw.socket, tooMany);
@@ -189,6 +204,9 @@ export async function createContext(
       apiKeyRoutes(apiKeys),
       endpointRoutes(endpoints, urlOf),
       readinessRoutes(readiness),
+      crlRoutes(crls),
+      deniedCertificateRoutes(deniedCertificates),
+      identityRoutes(identities),
       refusalRoutes(refusalStore, refusals),
       tokenRoutes(tokens),
       delegateRoutes(delegates),
@@ -201,7 +219,7 @@ export async function createContext(
     if (server === null) throw new Error('the app was built without its server');
     closers.push(() => app.close());
     const streams = new PushStreams(
-      { authentication, door, tokens: agentTokens, delegates, presence, dispatcher, connections, bus, logger },
+      { authentication, door, tokens: agentTokens, pinned, delegates, presence, dispatcher, connections, bus, logger },
       server,
     );
     listeners.streams = streams;

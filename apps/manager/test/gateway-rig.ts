@@ -16,8 +16,10 @@ import { type GatewayBounds, gatewayBounds } from '../src/gateway/gateway-bounds
 import { DEFAULT_LIMITS, type Limits } from '../src/gateway/limits.ts';
 import { LiveConnections } from '../src/gateway/live-connections.ts';
 import { MtlsListener } from '../src/gateway/mtls-listener.ts';
+import { PolicyDeadlines } from '../src/gateway/policy-deadlines.ts';
 import { RefusalResponder } from '../src/gateway/refusal-responder.ts';
 import { type RefusalGroup, RefusalRecorder } from '../src/refusals/refusal-recorder.ts';
+import { type AccountPolicy, NO_POLICY } from '../src/revocation/account-policy.ts';
 
 const ANY_PORT = { host: '127.0.0.1', port: 0 };
 
@@ -46,6 +48,10 @@ export class GatedEndpoints implements EndpointSource {
 
   byFqdn(fqdn: string): Promise<MtlsEndpoint | null> {
     return this.#answer([...this.stored.values()].find((endpoint) => endpoint.fqdn === fqdn));
+  }
+
+  async policyOf(): Promise<AccountPolicy> {
+    return NO_POLICY;
   }
 
   async #answer(found: MtlsEndpoint | undefined): Promise<MtlsEndpoint | null> {
@@ -145,7 +151,11 @@ export async function gatewayRig(t: TestContext, options: GatewayRigOptions = {}
     const { pair, minVersion } = gatewayOptions;
     const contexts = new EndpointContexts(pair, minVersion);
     const admit = ({ socket }: { socket: Socket }) => void api.emit('connection', socket);
-    const listener = new MtlsListener(gatewayOptions, { ...parts, contexts, responder: new RefusalResponder(), admit });
+    const listener = new MtlsListener(gatewayOptions, {
+      ...{ ...parts, contexts, admit },
+      responder: new RefusalResponder(),
+      deadlines: new PolicyDeadlines(clock, () => undefined),
+    });
     listener.server.listen(0, '127.0.0.1');
     await once(listener.server, 'listening');
     t.after(() => listener.server.close());

@@ -9,4 +9,5 @@ export * from './errors.ts';
 export * from './mtls-endpoints.ts';
 export * from './readiness.ts';
 export * from './refusals.ts';
+export * from './revocation.ts';
 export * from './tasks.ts';

@@ -92,6 +92,23 @@ export function traceIssuers(
   return { anchor, certificates, complete: isWhole && anchor !== null };
 }
 
+const tracedAuthorities = new WeakMap<readonly CaAuthority[], Map<string, readonly PathCertificate[]>>();
+
+/**
+ * A CA of the bundle and the CAs of the bundle above it. For a client that was admitted under an earlier bundle: what has
+ * been added since may lie above the CA that its path ends at, and say that this CA is revoked.
+ */
+export function traceAuthority(
+  authority: CaAuthority,
+  authorities: readonly CaAuthority[],
+): readonly PathCertificate[] {
+  const known = tracedAuthorities.get(authorities) ?? new Map<string, readonly PathCertificate[]>();
+  tracedAuthorities.set(authorities, known);
+  const path = known.get(authority.fingerprint256) ?? traceIssuers(parse(authority), [], authorities).certificates;
+  known.set(authority.fingerprint256, path);
+  return path;
+}
+
 /** Which CA of the bundle an admitted leaf comes from: the `anchor` of `traceIssuers()`. */
 export function findAnchor(
   leaf: X509Certificate,

@@ -18,7 +18,17 @@ export type AuditAction =
   | 'endpoint.reverted'
   | 'endpoint.deleted'
   | 'webhook.created'
-  | 'webhook.deleted';
+  | 'webhook.deleted'
+  | 'crl.uploaded'
+  | 'crl.suspicious'
+  | 'crl.ageing'
+  | 'crl.deleted'
+  | 'crl-policy.updated'
+  | 'denied-certificate.added'
+  | 'denied-certificate.removed'
+  | 'allowed-identities.updated'
+  | 'delegate.pinned'
+  | 'delegate.unpinned';
 
 export interface NewAuditEvent {
   readonly accountId: string | null;

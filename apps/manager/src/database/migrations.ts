@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
+import { revocation } from './revocation.ts';
 import type { Schema } from './schema.ts';
 import { trustOperations } from './trust-operations.ts';
 
@@ -10,6 +11,7 @@ import { trustOperations } from './trust-operations.ts';
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-foundation': { up: foundation },
   '0002-trust-operations': { up: trustOperations },
+  '0003-revocation': { up: revocation },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };

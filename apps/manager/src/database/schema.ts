@@ -1,6 +1,14 @@
 // One type a table, so that the same queries serve both databases: times are epoch milliseconds, booleans 0 or 1,
 // and JSON is text. Rows stay inside the stores; services never see them.
 
+import type {
+  AllowedIdentitiesRow,
+  CrlPolicyRow,
+  CrlRow,
+  DelegatePinRow,
+  DeniedCertificateRow,
+} from './revocation-rows.ts';
+
 export interface Schema {
   accounts: AccountRow;
   api_keys: ApiKeyRow;
@@ -16,6 +24,11 @@ export interface Schema {
   webhooks: WebhookRow;
   webhook_deliveries: WebhookDeliveryRow;
   webhook_notices: WebhookNoticeRow;
+  crls: CrlRow;
+  crl_policies: CrlPolicyRow;
+  denied_certificates: DeniedCertificateRow;
+  allowed_identities: AllowedIdentitiesRow;
+  delegate_pins: DelegatePinRow;
 }
 
 type Millis = number;

@@ -12,6 +12,7 @@ import type { TaskDispatcher } from '../tasks/task-dispatcher.ts';
 import type { AgentAuthentication, AgentCaller } from './agent-authentication.ts';
 import type { AgentTokens } from './agent-tokens.ts';
 import type { DelegateService } from './delegate-service.ts';
+import type { PinnedDelegates } from './pinned-delegates.ts';
 import type { Presence } from './presence.ts';
 
 export interface PushStreamParts {
@@ -19,6 +20,7 @@ export interface PushStreamParts {
   /** The door alone, to look again at a stream that is open: that is no request of its delegate. */
   readonly door: AgentAuthentication;
   readonly tokens: AgentTokens;
+  readonly pinned: PinnedDelegates;
   readonly delegates: DelegateService;
   readonly presence: Presence;
   readonly dispatcher: TaskDispatcher;
@@ -97,14 +99,18 @@ export class PushStreams {
       throw new SallyportError('RESOURCE_NOT_FOUND', `There is no stream at ${path.slice(0, 200)}.`);
     }
     const accountIds = new URLSearchParams(query).getAll('accountId');
-    const { authentication, door, delegates } = this.#parts;
+    const { authentication, door, pinned, delegates } = this.#parts;
     const agentRequest = {
       socket: request.socket,
       headers: request.headers,
       accountId: accountIds.length === 1 ? accountIds[0] : undefined,
     };
     const caller = await authentication.authenticate(agentRequest);
+    const spokenFor = { ids: [delegateId], names: [] };
+    await pinned.admit(caller, spokenFor);
     await delegates.heartbeat(caller, delegateId);
+    // Again, now that it is present: the connection is to be found by its name when the delegate is pinned later.
+    await pinned.admit(caller, spokenFor);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       this.#open({ socket: webSocket, caller, delegateId, alive: true });
       // A token revoked since it was verified did not find this stream to end it; from here on a revocation does.

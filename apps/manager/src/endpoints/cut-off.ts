@@ -3,12 +3,14 @@ import { judgeTransport } from '@sallyport/trust';
 import type { FleetMember } from '../delegates/fleet.ts';
 import type { ConnectionIdentity } from '../gateway/live-connections.ts';
 import { rejudge } from '../gateway/rejudge.ts';
+import { NO_POLICY } from '../revocation/account-policy.ts';
 import type { MtlsEndpoint } from './endpoint-store.ts';
 import { type LiveEndpoint, toLive } from './trust-directory.ts';
 
 /** Those of the members whose last way in held while the endpoint was `before`, and does not once it is `after`. */
 export function cutOffBy(members: readonly FleetMember[], before: MtlsEndpoint, after: MtlsEndpoint): CutOff[] {
-  const [liveBefore, liveAfter] = [toLive(before), toLive(after)];
+  // Its policy stays as it is, and has judged each of them already.
+  const [liveBefore, liveAfter] = [toLive(before, NO_POLICY), toLive(after, NO_POLICY)];
   return members.flatMap((member) => {
     const identity = identityOf(member, before);
     // A delegate that polls counts as connected for a while after an earlier change has cut it.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type CaAuthority, CaBundleError, type EndpointMode, readCaBundle } from '@sallyport/trust';
 import { LRUCache } from 'lru-cache';
 import type { Bus } from '../bus/bus.ts';
+import type { AccountPolicy } from '../revocation/account-policy.ts';
 import type { MtlsEndpoint } from './endpoint-store.ts';
 
 /** An endpoint as connections are judged by it. */
@@ -14,11 +15,15 @@ export interface LiveEndpoint {
   readonly authorities: readonly CaAuthority[];
   /** Equal for two states of an endpoint exactly when they verify certificates alike: account, name and bundle, not the mode. */
   readonly trustKey: string;
+  /** Whom of its CAs' clients the account does not admit. */
+  readonly policy: AccountPolicy;
 }
 
 export interface EndpointSource {
   byAccount(accountId: string): Promise<MtlsEndpoint | null>;
   byFqdn(fqdn: string): Promise<MtlsEndpoint | null>;
+  /** Rejects when the policy can't be read: then nobody is admitted. */
+  policyOf(accountId: string): Promise<AccountPolicy>;
 }
 
 interface Entry {
@@ -29,6 +34,9 @@ interface Entry {
 
 /** Entries are small next to a connection; the bound only stops a flood of invented account ids. */
 const MAX_ENTRIES = 50_000;
+/** But for accounts with large revocation lists: those that are not in use make room for those that are. */
+const MAX_WEIGHT = 256 * 1024 * 1024;
+const ENTRIES = { max: MAX_ENTRIES, maxSize: MAX_WEIGHT };
 /**
  * A database that does not answer must not hold a handshake or a request open, and one question that hangs must not
  * stand for the next: whoever asks after this asks the database anew.
@@ -46,8 +54,8 @@ export class TrustDirectory {
   readonly #source: EndpointSource;
   readonly #bus: Bus;
   readonly #timeoutMs: number;
-  readonly #byAccount = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
-  readonly #byFqdn = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
+  readonly #byAccount = new LRUCache<string, Entry>(ENTRIES);
+  readonly #byFqdn = new LRUCache<string, Entry>(ENTRIES);
 
   constructor(source: EndpointSource, bus: Bus, timeoutMs = LOOKUP_TIMEOUT_MS) {
     this.#source = source;
@@ -86,13 +94,17 @@ export class TrustDirectory {
     const kept = entries.get(key);
     if (kept !== undefined) return kept.endpoint;
     const entry: Entry = { endpoint: this.#readInTime(read), accountId: null };
-    entries.set(key, entry);
+    entries.set(key, entry, { size: 1 });
     const drop = () => {
       if (entries.peek(key) === entry) entries.delete(key);
     };
     entry.endpoint.then((endpoint) => {
       entry.accountId = endpoint?.accountId ?? null;
-      if (endpoint === null && !keepAbsence) drop();
+      if (endpoint === null) {
+        if (!keepAbsence) drop();
+      } else if (endpoint.policy.weight > 0 && entries.peek(key) === entry) {
+        entries.set(key, { ...entry }, { size: 1 + endpoint.policy.weight });
+      }
     }, drop);
     return entry.endpoint;
   }
@@ -103,8 +115,12 @@ export class TrustDirectory {
       const failure = new Error(`the database did not say within ${this.#timeoutMs} ms whom to trust`);
       timer = setTimeout(() => reject(failure), this.#timeoutMs);
     });
+    const found = async () => {
+      const stored = await read();
+      return stored === null ? null : toLive(stored, await this.#source.policyOf(stored.accountId));
+    };
     try {
-      return toLive(await Promise.race([read(), late]));
+      return await Promise.race([found(), late]);
     } finally {
       clearTimeout(timer);
     }
@@ -112,13 +128,12 @@ export class TrustDirectory {
 }
 
 /** A stored endpoint as connections are judged by it. */
-export function toLive(stored: MtlsEndpoint | null): LiveEndpoint | null {
-  if (stored === null) return null;
+export function toLive(stored: MtlsEndpoint, policy: AccountPolicy): LiveEndpoint {
   const { accountId, fqdn, mode, caCertificates } = stored;
   const trustKey = createHash('sha256')
     .update(JSON.stringify([accountId, fqdn, caCertificates]))
     .digest('hex');
-  return { accountId, fqdn, mode, caCertificates, authorities: readAuthorities(caCertificates), trustKey };
+  return { accountId, fqdn, mode, caCertificates, authorities: readAuthorities(caCertificates), trustKey, policy };
 }
 
 function readAuthorities(caCertificates: string): readonly CaAuthority[] {

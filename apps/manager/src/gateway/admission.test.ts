@@ -6,6 +6,7 @@ import { createSecureContext, createServer, type Server, type TLSSocket, type Tl
 import { rawTls, TestAuthority } from '@sallyport/dev-env';
 import { type IssuedPair, readCaBundle } from '@sallyport/trust';
 import type { LiveEndpoint } from '../endpoints/trust-directory.ts';
+import { NO_POLICY } from '../revocation/account-policy.ts';
 import { Admission } from './admission.ts';
 
 // Resumption is off on our listeners. This is the second line: servers here have it on, as Node has it by default, and
@@ -32,6 +33,7 @@ function endpoint(...authorities: readonly TestAuthority[]): LiveEndpoint {
     caCertificates,
     authorities: readCaBundle(caCertificates, new Date()).authorities,
     trustKey: caCertificates,
+    policy: NO_POLICY,
   };
 }
 

@@ -1,12 +1,17 @@
-import type { X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import {
   type CertificateFacts,
   type ConnectionVerdict,
   describeCertificate,
-  findAnchor,
+  type IssuerPath,
   judgeConnection,
+  judgePolicy,
+  type PolicySubject,
+  policySubject,
+  refuseConnection,
   takePeerCertificates,
+  traceIssuers,
 } from '@sallyport/trust';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
@@ -18,18 +23,26 @@ export interface AdmissionResult {
   readonly certificate: CertificateFacts | null;
   /** The CA of the bundle that an admitted certificate's chain ends at. */
   readonly anchor: string | null;
+  /** What the account's policy has looked at, of an admitted client. */
+  readonly subject: PolicySubject | null;
+}
+
+interface Traced {
+  readonly anchor: string | null;
+  readonly subject: PolicySubject;
 }
 
 /**
  * The first door. Gathers what the handshake left on the socket and asks `trust` for the verdict. Whether the chain
- * verifies is OpenSSL's word alone; certificates are read here to explain and to attribute.
+ * verifies is OpenSSL's word alone; certificates are read here to explain, to attribute, and for the account's own policy
+ * (revoked, denied, allowed), which can only refuse what OpenSSL has admitted.
  */
 export class Admission {
   readonly #clock: Clock;
   /** Reading a certificate costs as much as an RSA verification: once per certificate, not per connection. */
   readonly #facts = new LRUCache<string, CertificateFacts>({ max: 20_000 });
-  /** Fingerprint and trust key -> anchor. */
-  readonly #anchors = new LRUCache<string, { anchor: string | null }>({ max: 20_000 });
+  /** By trust key and the fingerprints of everything that was sent. */
+  readonly #traced = new LRUCache<string, Traced>({ max: 20_000 });
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -41,7 +54,8 @@ export class Admission {
     // Node says "authorized" of a resumed session without having seen a certificate. Resumption is off on this
     // listener; should that ever fail, a resumed connection counts as one that verified nothing.
     const authorized = socket.authorized && !socket.isSessionReused();
-    const verdict = judgeConnection({
+    const now = this.#clock.now();
+    const input = {
       endpoint,
       serverName,
       presented:
@@ -49,11 +63,16 @@ export class Admission {
           ? null
           : { leaf: certificate, chainSent: authorized ? [] : chainSent.map((sent) => this.#describe(sent)) },
       verification: { authorized, errorCode: errorCodeOf(socket) },
-      now: this.#clock.now(),
-    });
-    const anchor =
-      verdict.admitted && leaf !== undefined && endpoint !== null ? this.#anchor(leaf, chainSent, endpoint) : null;
-    return { verdict, certificate, anchor };
+      now,
+    };
+    const verdict = judgeConnection(input);
+    if (!verdict.admitted || leaf === undefined || certificate === null || endpoint === null) {
+      return { verdict, certificate, anchor: null, subject: null };
+    }
+    const { anchor, subject } = this.#trace(leaf, certificate, chainSent, endpoint);
+    const refused = judgePolicy(endpoint.policy.clients, subject, now);
+    if (refused === null) return { verdict, certificate, anchor, subject };
+    return { verdict: refuseConnection(input, refused), certificate, anchor: null, subject: null };
   }
 
   #describe(certificate: X509Certificate): CertificateFacts {
@@ -65,14 +84,22 @@ export class Admission {
     return facts;
   }
 
-  #anchor(leaf: X509Certificate, chainSent: readonly X509Certificate[], endpoint: LiveEndpoint): string | null {
+  #trace(
+    leaf: X509Certificate,
+    certificate: CertificateFacts,
+    chainSent: readonly X509Certificate[],
+    endpoint: LiveEndpoint,
+  ): Traced {
     // The same leaf may come with other intermediates, and so end at another CA of the bundle.
-    const key = [endpoint.trustKey, leaf.fingerprint256, ...chainSent.map((sent) => sent.fingerprint256)].join();
-    const kept = this.#anchors.get(key);
-    if (kept !== undefined) return kept.anchor;
-    const anchor = findAnchor(leaf, chainSent, endpoint.authorities);
-    this.#anchors.set(key, { anchor });
-    return anchor;
+    const sent = [endpoint.trustKey, leaf.fingerprint256, ...chainSent.map(({ fingerprint256 }) => fingerprint256)];
+    // Hashed: a client may send a hundred certificates, and others in every connection.
+    const key = createHash('sha256').update(sent.join()).digest('base64');
+    const kept = this.#traced.get(key);
+    if (kept !== undefined) return kept;
+    const path: IssuerPath = traceIssuers(leaf, chainSent, endpoint.authorities, (above) => this.#describe(above));
+    const traced = { anchor: path.anchor, subject: policySubject(certificate, path) };
+    this.#traced.set(key, traced);
+    return traced;
   }
 }
 

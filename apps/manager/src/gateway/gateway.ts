@@ -10,11 +10,12 @@ import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
 import { beforeTls } from './before-tls.ts';
 import { EndpointContexts, type ServerPair } from './endpoint-contexts.ts';
 import { type GatewayBounds, gatewayBounds } from './gateway-bounds.ts';
-import type { LiveConnection, LiveConnections } from './live-connections.ts';
+import type { CutReason, LiveConnection, LiveConnections } from './live-connections.ts';
 import { MtlsListener } from './mtls-listener.ts';
+import { PolicyDeadlines } from './policy-deadlines.ts';
 import { PublicListener } from './public-listener.ts';
 import { RefusalResponder } from './refusal-responder.ts';
-import { rejudge } from './rejudge.ts';
+import { rejudgeWhole } from './rejudge-policy.ts';
 import { LISTEN_BACKLOG } from './tls-options.ts';
 
 export interface GatewayOptions {
@@ -49,11 +50,13 @@ export class Gateway {
   /** Every TCP connection, the ones in the middle of a handshake included. */
   readonly #sockets = new Set<Socket>();
   readonly #unsubscribe: (() => void)[];
+  readonly #deadlines: PolicyDeadlines;
 
   /** `apiServer` is an HTTP server that listens nowhere itself: it gets the sockets that were admitted here. */
   constructor(options: GatewayOptions, parts: GatewayParts, apiServer: HttpServer) {
     this.#parts = parts;
     const bounds = parts.bounds ?? gatewayBounds();
+    this.#deadlines = new PolicyDeadlines(parts.clock, (accountId) => void this.#rejudge(accountId));
     this.#contexts = new EndpointContexts(options.pair, options.minVersion);
     const admit = (connection: LiveConnection) => void apiServer.emit('connection', connection.socket);
     this.#public = new PublicListener(options, {
@@ -67,6 +70,7 @@ export class Gateway {
       contexts: this.#contexts,
       responder: this.#responder,
       bounds,
+      deadlines: this.#deadlines,
       admit,
     });
     for (const { server } of [this.#public, this.#mtls]) {
@@ -113,6 +117,7 @@ export class Gateway {
   /** Stops accepting, then ends every connection; resolves when the last one is gone. */
   async close(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#deadlines.stop();
     const closed = [this.#public.server, this.#mtls.server].map(close);
     this.#responder.closeAll();
     this.#parts.connections.cutAll({ code: 'SERVICE_UNAVAILABLE', message: 'the manager is stopping' });
@@ -126,12 +131,14 @@ export class Gateway {
 
   /** Resolves when every connection of the account that no longer holds has been cut. Touches no other account's. */
   async #rejudge(accountId: string): Promise<void> {
-    const { directory, connections, logger } = this.#parts;
+    const { directory, connections, clock, logger } = this.#parts;
     if (connections.ofAccount(accountId).length === 0) return;
-    let reasonOf: (connection: LiveConnection) => ReturnType<typeof rejudge>;
+    let reasonOf: (connection: LiveConnection) => CutReason | null;
     try {
       const endpoint = await directory.byAccount(accountId);
-      reasonOf = ({ identity }) => rejudge(identity, accountId, endpoint);
+      const now = clock.now();
+      reasonOf = (connection) => rejudgeWhole(connection, accountId, endpoint, now);
+      if (endpoint !== null) this.#deadlines.watch(accountId, endpoint, now);
     } catch (error) {
       // What the account trusts now cannot be read: nobody of it stays connected on what it trusted before.
       logger.error({ err: error, accountId }, 'cannot re-judge live connections; cutting them');

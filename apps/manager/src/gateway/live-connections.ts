@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { ErrorCode, PresentedCertificate } from '@sallyport/protocol';
+import type { PolicySubject } from '@sallyport/trust';
 import { Tally } from '../metrics/tally.ts';
 
 /** Who is at the other end, as the handshake proved it. Fixed for the life of the connection. */
@@ -25,6 +26,10 @@ export interface CutReason {
 export interface LiveConnection {
   readonly socket: TLSSocket;
   readonly identity: ConnectionIdentity;
+  /** What an account's policy looks at; null for a connection without mTLS. */
+  readonly subject: PolicySubject | null;
+  /** By account, the names of the delegates that it has spoken for. */
+  readonly delegates: Map<string, Set<string>>;
   /** Set by a push stream, to tell its client why before the socket goes. */
   onCut: ((reason: CutReason) => void) | null;
 }
@@ -57,8 +62,11 @@ export class LiveConnections {
     return count;
   }
 
-  add(socket: TLSSocket, identity: ConnectionIdentity): LiveConnection {
-    const entry: Entry = { socket, identity, accounts: new Map(), onCut: null, expiry: null, cut: false };
+  add(socket: TLSSocket, identity: ConnectionIdentity, subject: PolicySubject | null = null): LiveConnection {
+    const entry: Entry = {
+      ...{ socket, identity, subject, delegates: new Map() },
+      ...{ accounts: new Map(), onCut: null, expiry: null, cut: false },
+    };
     this.#bySocket.set(socket, entry);
     if (identity.listener === 'mtls') {
       this.bind(entry, identity.accountId);

@@ -11,9 +11,11 @@ import { clientTrust, type EndpointContexts, type ServerPair, serverOptions } fr
 import type { GatewayBounds } from './gateway-bounds.ts';
 import { endFailedHandshake } from './gateway-counts.ts';
 import type { LiveConnection, LiveConnections } from './live-connections.ts';
+import type { PolicyDeadlines } from './policy-deadlines.ts';
 import { presentedCertificate } from './presented-certificate.ts';
+import { errorCodeOf } from './refusal-codes.ts';
 import type { RefusalResponder, RefusedConnection } from './refusal-responder.ts';
-import { rejudge } from './rejudge.ts';
+import { rejudgeWhole } from './rejudge-policy.ts';
 import { canonicalServerName } from './server-name.ts';
 import { HANDSHAKE_TIMEOUT_MS } from './tls-options.ts';
 
@@ -24,6 +26,7 @@ export interface MtlsListenerParts {
   readonly responder: RefusalResponder;
   readonly refusals: RefusalRecorder;
   readonly bounds: GatewayBounds;
+  readonly deadlines: PolicyDeadlines;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Hands an admitted connection to the API's server. */
@@ -116,11 +119,13 @@ export class MtlsListener {
   }
 
   async #judge(socket: TLSSocket): Promise<void> {
-    const { directory, connections, bounds, admit } = this.#parts;
+    const { directory, connections, bounds, deadlines, clock, admit } = this.#parts;
     const serverName = canonicalServerName(socket.servername);
     const verifiedUnder = this.#verifiedUnder.get(socket) ?? null;
+    // It may hold a large revocation list, and the connection may live for weeks.
+    this.#verifiedUnder.delete(socket);
     if (verifiedUnder !== null) bounds.accounts.handshakeOver(verifiedUnder.accountId, socket);
-    const { verdict, certificate, anchor } = this.#admission.judge(socket, serverName, verifiedUnder);
+    const { verdict, certificate, anchor, subject } = this.#admission.judge(socket, serverName, verifiedUnder);
     if (!verdict.admitted || verifiedUnder === null || serverName === null || certificate === null) {
       this.#refuse(socket, serverName, verifiedUnder, certificate, verdict);
       return;
@@ -133,23 +138,23 @@ export class MtlsListener {
       return;
     }
     bounds.counts.handshakes.add('mtls:admitted');
-    const connection = connections.add(socket, {
-      listener: 'mtls',
-      serverName,
-      authority: verifiedUnder.fqdn,
-      accountId: verifiedUnder.accountId,
-      certificate: presentedCertificate(certificate),
-      anchor,
-    });
-    // The bundle may have changed between ClientHello and now. The connection is registered, so a change from here on
+    const { fqdn: authority, accountId } = verifiedUnder;
+    const presented = presentedCertificate(certificate);
+    const connection = connections.add(
+      socket,
+      { listener: 'mtls', serverName, authority, accountId, certificate: presented, anchor },
+      subject,
+    );
+    // Bundle or policy may have changed between ClientHello and now. The connection is registered, so a change from here on
     // re-judges it; one before is seen by this look. It is judged by the same rule: adding a CA ends nobody. Closed
     // without a reason: its next handshake is judged anew.
     const current = await directory.byFqdn(serverName);
-    const { accountId } = verifiedUnder;
-    if (current?.accountId !== accountId || rejudge(connection.identity, accountId, current) !== null) {
+    const now = clock.now();
+    if (current?.accountId !== accountId || rejudgeWhole(connection, accountId, current, now) !== null) {
       socket.destroy();
       return;
     }
+    deadlines.watch(accountId, current, now);
     if (!socket.destroyed) admit(connection);
   }
 
@@ -194,9 +199,4 @@ export class MtlsListener {
     refused.onRefused();
     socket.destroy();
   }
-}
-
-/** Refusal reasons are ledger codes, but for the two of the second door, which existing clients know by another name. */
-export function errorCodeOf(reason: RefusalReason): ConstructorParameters<typeof SallyportError>[0] {
-  return reason === 'AUTHORITY_MISMATCH' || reason === 'MTLS_REQUIRED' ? 'INVALID_AGENT_MTLS_AUTHORITY' : reason;
 }

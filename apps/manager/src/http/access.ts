@@ -1,5 +1,11 @@
 import { type ErrorCode, SallyportError } from '@sallyport/protocol';
-import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+import type {
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  preHandlerAsyncHookHandler,
+  RouteOptions,
+} from 'fastify';
 import type { Principal } from '../access/principal.ts';
 import { namedAccount } from './named-account.ts';
 
@@ -35,6 +41,8 @@ export interface AccessDependencies {
   readonly accounts: { exists(accountId: string): Promise<boolean> };
   /** Guard of the `agent` routes; throws SallyportError. Without one, declaring such a route stops the start. */
   readonly authenticateAgent?: onRequestAsyncHookHandler;
+  /** As that, once the request is read: may the caller speak for the delegates that it names? */
+  readonly admitDelegate?: preHandlerAsyncHookHandler;
 }
 
 /**
@@ -47,9 +55,16 @@ export function guardRoute(route: RouteOptions, dependencies: AccessDependencies
   if (access === undefined) throw new Error(`${name} declares no access: give it config.access (see http/access.ts).`);
   if (access === 'public') return access;
   const guard = access === 'agent' ? dependencies.authenticateAgent : keyGuard(route, access, dependencies);
-  if (guard === undefined) throw new Error(`${name} is for agents, but no agent authentication was given to the app.`);
+  const { admitDelegate } = dependencies;
+  if (guard === undefined || (access === 'agent' && admitDelegate === undefined)) {
+    throw new Error(`${name} is for agents, but no agent authentication was given to the app.`);
+  }
   const own = route.onRequest === undefined ? [] : [route.onRequest].flat();
   route.onRequest = [guard, ...own] as onRequestAsyncHookHandler[];
+  if (access === 'agent') {
+    const handlers = route.preHandler === undefined ? [] : [route.preHandler].flat();
+    route.preHandler = [admitDelegate, ...handlers] as preHandlerAsyncHookHandler[];
+  }
   return access;
 }
 

@@ -1,0 +1,71 @@
+import type { Kysely } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** Revocation lists, denied certificates, allowed identities, and delegates pinned to their certificates. */
+export async function revocation(database: Kysely<Schema>): Promise<void> {
+  const { schema } = database;
+  await schema
+    .createTable('crls')
+    .addColumn('account_id', 'text', (c) => c.notNull().references('accounts.id').onDelete('cascade'))
+    .addColumn('issuer_key', 'text', (c) => c.notNull())
+    .addColumn('issuer', 'text', (c) => c.notNull())
+    .addColumn('issuer_key_id', 'text')
+    .addColumn('authority', 'text', (c) => c.notNull())
+    .addColumn('number', 'text')
+    .addColumn('this_update', 'bigint', (c) => c.notNull())
+    .addColumn('next_update', 'bigint', (c) => c.notNull())
+    .addColumn('entries', 'integer', (c) => c.notNull())
+    .addColumn('names_distribution_point', 'integer', (c) => c.notNull())
+    .addColumn('digest', 'text', (c) => c.notNull())
+    .addColumn('serials_bytes', 'integer', (c) => c.notNull())
+    .addColumn('uploaded_at', 'bigint', (c) => c.notNull())
+    .addColumn('uploaded_by', 'text', (c) => c.notNull())
+    .addColumn('next_notice_at', 'bigint')
+    // Last, so that SQLite reads the others without it. To SQLite the name of a type means nothing for bytes.
+    .addColumn('serials', 'bytea', (c) => c.notNull())
+    .addPrimaryKeyConstraint('crls_key', ['account_id', 'issuer_key'])
+    .execute();
+  await schema.createIndex('crls_next_notice').on('crls').column('next_notice_at').execute();
+
+  await schema
+    .createTable('crl_policies')
+    .addColumn('account_id', 'text', (c) => c.primaryKey().references('accounts.id').onDelete('cascade'))
+    .addColumn('when_expired', 'text', (c) => c.notNull())
+    .addColumn('stale_hours', 'integer', (c) => c.notNull())
+    .execute();
+
+  await schema
+    .createTable('denied_certificates')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('account_id', 'text', (c) => c.notNull().references('accounts.id').onDelete('cascade'))
+    .addColumn('fingerprint', 'text')
+    .addColumn('issuer', 'text')
+    .addColumn('serial_number', 'text')
+    .addColumn('note', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('created_by', 'text', (c) => c.notNull())
+    .execute();
+  await schema
+    .createIndex('denied_certificates_account')
+    .on('denied_certificates')
+    .columns(['account_id', 'created_at'])
+    .execute();
+
+  await schema
+    .createTable('allowed_identities')
+    .addColumn('account_id', 'text', (c) => c.primaryKey().references('accounts.id').onDelete('cascade'))
+    .addColumn('identities', 'text', (c) => c.notNull())
+    .addColumn('updated_at', 'bigint', (c) => c.notNull())
+    .addColumn('updated_by', 'text', (c) => c.notNull())
+    .execute();
+
+  await schema
+    .createTable('delegate_pins')
+    .addColumn('account_id', 'text', (c) => c.notNull().references('accounts.id').onDelete('cascade'))
+    .addColumn('delegate_name', 'text', (c) => c.notNull())
+    .addColumn('fingerprints', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'bigint', (c) => c.notNull())
+    .addColumn('created_by', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('delegate_pins_key', ['account_id', 'delegate_name'])
+    .execute();
+}
