@@ -22,7 +22,9 @@ export function table(all: readonly TargetResults[], everything = false): string
   const seen = all.flatMap(({ key, results }) =>
     results
       .filter(({ outcome }) => everything || outcome.verdict === 'fail')
-      .map((result) => `${key}: ${result.case.id}: ${result.outcome.evidence}`),
+      .map(
+        (result) => `${key}: ${result.case.id}: ${result.outcome.evidence}${everything ? ` (${result.ms} ms)` : ''}`,
+      ),
   );
   return [head, ...rows, '', ...all.map(counts), '', ...seen].join('\n').trimEnd();
 }

@@ -7,6 +7,7 @@ import { makeCa, newTenant } from './tenants.ts';
 export interface Result {
   readonly case: Case;
   readonly outcome: Outcome;
+  readonly ms: number;
 }
 
 /** No case may take longer: a target that hangs fails the case, it does not hold up the run. */
@@ -23,7 +24,11 @@ export async function runCases(
   const results: Result[] = [];
   const next = cases.entries();
   const worker = async (): Promise<void> => {
-    for (const [at, one] of next) results[at] = { case: one, outcome: await runCase(one, arena) };
+    for (const [at, one] of next) {
+      const started = performance.now();
+      const outcome = await runCase(one, arena);
+      results[at] = { case: one, outcome, ms: Math.round(performance.now() - started) };
+    }
   };
   await Promise.all(Array.from({ length: target.atOnce }, worker));
   return results;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -28,7 +29,11 @@ export class Backend {
     server.on('upgrade', (request, socket) => {
       socket.on('error', () => socket.destroy());
       const body = JSON.stringify(told(request));
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n${body}`);
+      const accept = createHash('sha1')
+        .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest('base64');
+      const head = ['Connection: Upgrade', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${accept}`].join('\r\n');
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${head}\r\n\r\n${body}`);
       socket.on('data', (data) => socket.write(data));
       socket.on('end', () => socket.end());
     });

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rawTls } from '@sallyport/dev-env';
 import type { Made } from '../../packages/trust/test/certificate-maker.ts';
@@ -77,10 +77,15 @@ export abstract class ProxyTarget implements Target {
   }
 
   async setAuthorities(id: string, pem: string): Promise<void> {
-    const before = this.#tenants.get(id);
-    const file = this.#write(id, pem);
-    await this.replace(this.served(), id, pem);
-    if (before !== file) this.#tenants.set(id, file);
+    const before = readFileSync(this.#fileOf(id), 'utf8');
+    this.#write(id, pem);
+    try {
+      await this.replace(this.served(), id, pem);
+    } catch (error) {
+      // As an operator would: the file that was refused does not stay to spoil the next change.
+      this.#write(id, before);
+      throw error;
+    }
   }
 
   async setNoAuthorities(id: string): Promise<void> {
@@ -158,8 +163,12 @@ export abstract class ProxyTarget implements Target {
   }
 
   #write(id: string, pem: string): string {
-    const file = join(this.folder, `ca-of-${id}.pem`);
+    const file = this.#fileOf(id);
     writeFileSync(file, pem);
     return file;
+  }
+
+  #fileOf(id: string): string {
+    return join(this.folder, `ca-of-${id}.pem`);
   }
 }
