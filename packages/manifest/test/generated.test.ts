@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -138,13 +138,21 @@ describe('kubectl kustomize', () => {
   test('builds every migrated and generated manifest', { skip: missing }, () => {
     const directory = mkdtempSync(join(tmpdir(), 'manifest-'));
     try {
-      for (const [name, manifest] of kubernetesResults()) {
-        const count = build(directory, {
-          'manifest.yaml': manifest,
-          'kustomization.yaml': 'resources: [manifest.yaml]\n',
-        });
-        assert.equal(count, objectsIn(manifest).length, name);
+      // All in one run, each in a folder of its own whose suffix keeps its names apart.
+      const results = kubernetesResults();
+      for (const [index, manifest] of results.entries()) {
+        // kustomize gives no suffix to namespaces.
+        const folder = join(directory, `m${index}`);
+        mkdirSync(folder);
+        writeFileSync(join(folder, 'manifest.yaml'), manifest.replaceAll('harness-delegate-ng', `agents-${index}`));
+        writeFileSync(join(folder, 'kustomization.yaml'), `resources: [manifest.yaml]\nnameSuffix: -x${index}\n`);
       }
+      const folders = results.map((_, index) => `m${index}`);
+      writeFileSync(join(directory, 'kustomization.yaml'), `resources: [${folders.join(', ')}]\n`);
+      const built = objectsIn(
+        execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8', maxBuffer: 2 ** 26 }),
+      );
+      assert.equal(built.length, results.flatMap(objectsIn).length);
     } finally {
       rmSync(directory, { recursive: true });
     }
@@ -178,13 +186,8 @@ describe('kubectl kustomize', () => {
   });
 });
 
-function build(directory: string, sources: Readonly<Record<string, string>>): number {
-  for (const [name, content] of Object.entries(sources)) writeFileSync(join(directory, name), content);
-  return objectsIn(execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' })).length;
-}
-
 /** The golden results that are whole: patches need their base, and kustomize wants every object once. */
-function kubernetesResults(): [string, string][] {
+function kubernetesResults(): string[] {
   const whole = [
     'sample',
     'instructions-followed-to-the-letter',
@@ -194,15 +197,9 @@ function kubernetesResults(): [string, string][] {
     'half-duplicate-volumes-key',
     'aliased-env-list',
   ];
-  const migrated = whole.map((name): [string, string] => [
-    name,
-    readFileSync(join(goldenRoot, 'migrate', name, 'expected.yaml'), 'utf8'),
-  ]);
+  const migrated = whole.map((name) => join('migrate', name, 'expected.yaml'));
   const generated = readdirSync(join(goldenRoot, 'generate'))
     .filter((name) => name.startsWith('kubernetes'))
-    .map((name): [string, string] => [
-      name,
-      readFileSync(join(goldenRoot, 'generate', name, 'expected-harness-delegate.yaml'), 'utf8'),
-    ]);
-  return [...migrated, ...generated];
+    .map((name) => join('generate', name, 'expected-harness-delegate.yaml'));
+  return [...migrated, ...generated].map((path) => readFileSync(join(goldenRoot, path), 'utf8'));
 }
