@@ -1,4 +1,12 @@
-import { createAuthority, type IssuedPair, issueClientCertificate } from '@sallyport/trust';
+import {
+  createAuthority,
+  createRevocationList,
+  type IssuedCertificate,
+  type IssuedPair,
+  issueClientCertificate,
+} from '@sallyport/trust';
+
+const HOUR_MS = 3_600_000;
 
 /** A CA made for one test, P-256 because that is quick. */
 export class TestAuthority {
@@ -33,5 +41,18 @@ export class TestAuthority {
   client(name: string, options: { now?: Date; days?: number } = {}): Promise<IssuedPair> {
     const { now = this.#now, days = 30 } = options;
     return issueClientCertificate({ authority: this.pair, name, keyAlgorithm: 'EC P-256', days, now });
+  }
+
+  /** A CRL, PEM: of now and for an hour unless told. */
+  crl(
+    revoked: readonly Pick<IssuedCertificate, 'facts'>[],
+    options: { number?: number; thisUpdate?: Date; nextUpdate?: Date } = {},
+  ): Promise<string> {
+    const { number = 1, thisUpdate = new Date(), nextUpdate = new Date(thisUpdate.getTime() + HOUR_MS) } = options;
+    return createRevocationList({
+      authority: this.pair,
+      revoked: revoked.map(({ facts }) => facts.serialNumber),
+      ...{ number, now: thisUpdate, nextUpdate },
+    });
   }
 }

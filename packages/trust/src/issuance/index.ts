@@ -1,4 +1,5 @@
 export { type AuthorityRequest, createAuthority } from './create-authority.ts';
+export { createRevocationList, type RevocationListRequest } from './create-revocation-list.ts';
 export { delegateSan } from './delegate-name.ts';
 export { IssuanceError, type IssuanceProblem } from './issuance-error.ts';
 export type { IssuedCertificate, IssuedPair } from './issue.ts';

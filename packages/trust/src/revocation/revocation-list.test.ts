@@ -13,8 +13,10 @@ import {
 } from '../../test/crl-maker.ts';
 import { longestTurn } from '../../test/longest-turn.ts';
 import { OpensslFolder, skip } from '../../test/openssl.ts';
+import { readCaBundle } from '../ca-bundle.ts';
 import { basicConstraints, extension, keyUsage } from '../issuance/certificate-builder.ts';
 import { context, contextPrimitive, octetString } from '../issuance/der-writer.ts';
+import { createAuthority, createRevocationList } from '../issuance/index.ts';
 import { writePemBlock } from '../pem.ts';
 import {
   isOlder,
@@ -273,6 +275,43 @@ it('a CRL of 100,000 entries is read without holding the event loop, and a look 
   assert.ok(check < baseline / 4, `2,000 checks took ${check} µs, as many P-256 signatures ${baseline} µs`);
 });
 
+describe('a CRL made here', () => {
+  it('is read as it was asked for, and verifies with openssl', { skip }, async () => {
+    const now = new Date(Math.floor(Date.now() / 1000) * 1000);
+    const authority = await createAuthority({ subject: { commonName: 'CA' }, now });
+    const revoked = ['0123456789ABCDEF', '00', 'FF'];
+    const nextUpdate = new Date(now.getTime() + 86_400_000);
+    const pem = await createRevocationList({ authority, revoked, number: 300, now, nextUpdate });
+    const [der = new Uint8Array()] = await splitRevocationLists(Buffer.from(pem));
+    const list = await readRevocationList(der);
+    assert.deepEqual([list.number, list.thisUpdate, list.nextUpdate], ['300', now, nextUpdate]);
+    assert.deepEqual(
+      ['0123456789ABCDEF', '0', 'FF', '01'].map((serial) => list.serials.has(serial)),
+      [true, true, true, false],
+    );
+    const { authorities } = readCaBundle(authority.certificatePem, now);
+    assert.equal(await verifyRevocationList(list, authorities), authorities[0]);
+    const folder = new OpensslFolder();
+    folder.write('ca.crt', authority.certificatePem);
+    folder.write('list.crl', pem);
+    assert.ok(folder.accepts('openssl crl -in list.crl -CAfile ca.crt -noout'));
+    assert.match(folder.run('openssl crl -in list.crl -noout -text'), /Serial Number: 0123456789ABCDEF/);
+  });
+
+  it('is not made by a CA that may not sign lists, nor for no time', async () => {
+    const now = new Date();
+    const silent = await makeCa({ subject: 'Silent', extensions: [basicConstraints(true), keyUsage('keyCertSign')] });
+    const authority = { certificatePem: silent.pem, privateKeyPem: silent.keyPem };
+    const nextUpdate = new Date(now.getTime() + 1_000);
+    await assert.rejects(createRevocationList({ authority, revoked: [], number: 1, now, nextUpdate }), /cRLSign/);
+    const able = { certificatePem: root.pem, privateKeyPem: root.keyPem };
+    await assert.rejects(
+      createRevocationList({ authority: able, revoked: [], number: 1, now, nextUpdate: now }),
+      /later/,
+    );
+  });
+});
+
 describe('a CRL of openssl', { skip }, () => {
   it('is read and verified: v1 and v2, RSA, RSA-PSS and Ed25519', async () => {
     for (const [name, key, sign] of [
@@ -298,7 +337,6 @@ describe('a CRL of openssl', { skip }, () => {
       folder.run(`openssl ca ${ca} ${sign} -batch -days 5 -in c.csr -out c.crt`);
       folder.run(`openssl ca ${ca} -revoke c.crt -crl_reason keyCompromise`);
       folder.run(`openssl ca ${ca} ${sign} -gencrl -crldays 7 -out list.crl`);
-      const { readCaBundle } = await import('../ca-bundle.ts');
       const { authorities } = readCaBundle(folder.read('ca.crt'), new Date());
       const [der = new Uint8Array()] = await splitRevocationLists(Buffer.from(folder.read('list.crl')));
       const list = await readRevocationList(der);
