@@ -17,7 +17,6 @@ const MASTER_KEY = '5a'.repeat(32);
 export function onBothManagers(options: DevManagerOptions = {}) {
   const started = new Map<string, Promise<DevManager>>();
   let url: Promise<string> | undefined;
-  const postgresUrl = testPostgres();
   const start = (dialect: string, environment: Readonly<Record<string, string>>): Promise<DevManager> => {
     const known = started.get(dialect);
     if (known !== undefined) return known;
@@ -29,6 +28,8 @@ export function onBothManagers(options: DevManagerOptions = {}) {
     for (const dev of started.values()) await (await dev).stop();
     if (url !== undefined) await dropTestDatabase(await url);
   });
+  // After the hook above: a server that was started for this file alone goes last.
+  const postgresUrl = testPostgres();
   return (title: string, run: (t: TestContext, dev: DevManager) => Promise<void>): void => {
     test(`${title} (SQLite)`, async (t) => run(t, await start('sqlite', {})));
     test(`${title} (PostgreSQL)`, async (t) => {

@@ -88,8 +88,12 @@ export class FleetRig {
     return connection;
   }
 
+  agentOn(connection: KeptConnection, name: string): DevAgent {
+    return new DevAgent(connection, { accountId: this.account.id, token: this.account.token, name });
+  }
+
   async #register(connection: KeptConnection, name: string): Promise<DevAgent> {
-    const agent = new DevAgent(connection, { accountId: this.account.id, token: this.account.token, name });
+    const agent = this.agentOn(connection, name);
     const answer = await agent.register();
     if (answer.status !== 200) throw new Error(`${name} cannot register: ${JSON.stringify(answer.body)}`);
     return agent;
