@@ -70,6 +70,8 @@ export interface Outcome {
 /** Everything a case works with. */
 export interface Arena {
   readonly target: Target;
+  /** Whether cases that repeat an attack at every place do so, or at a sample of them. */
+  readonly thorough: boolean;
   /** Two tenants that no case changes. */
   readonly a: Tenant;
   readonly b: Tenant;

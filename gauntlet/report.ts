@@ -45,8 +45,9 @@ export function document(all: readonly TargetResults[], now: Date): string {
     '',
     'Each program serves two tenants with a CA each, and one plain host, on loopback. The proxies stand before a small backend',
     'that answers which tenant and which subject it was told; they run with the defaults of their versions and what their',
-    'documentation advises for client certificates. "Holds": what must happen happened. "Admits": it did not, in that version',
-    'and with that configuration. "-": the case is about something that the program does not have.',
+    'documentation advises for client certificates. "Holds": what must happen happened. "Admits": an attack came through, in that',
+    'version and with that configuration. "Cuts off": somebody was refused who must not be. "-": the case is about something',
+    'that the program does not have.',
   ];
   for (const group of groups) {
     lines.push('', `## ${capital(group)}`, '', `| case | ${all.map(({ key }) => key).join(' | ')} |`);
@@ -60,7 +61,7 @@ export function document(all: readonly TargetResults[], now: Date): string {
       );
     });
   }
-  lines.push('', '## What was seen where an attack came through', '');
+  lines.push('', '## What was seen where a case does not hold', '');
   for (const { key, version, results } of all) {
     for (const { case: one, outcome } of results) {
       if (outcome.verdict === 'fail') lines.push(`- ${version}, \`${one.id}\`: ${cell(outcome.evidence)}`);
@@ -72,9 +73,14 @@ export function document(all: readonly TargetResults[], now: Date): string {
 
 function counts({ version, results }: TargetResults): string {
   const count = (verdict: Verdict) => results.filter(({ outcome }) => outcome.verdict === verdict).length;
-  return `${version}: ${count('pass')} hold, ${count('fail')} admit, ${count('not applicable')} not applicable`;
+  return `${version}: ${count('pass')} hold, ${count('fail')} do not, ${count('not applicable')} not applicable`;
 }
 
-const wordOf = (result: Result | undefined): string => WORDS[result?.outcome.verdict ?? 'not applicable'];
+/** A case without an attack is about those who must get in: there, failing is refusing them. */
+function wordOf(result: Result | undefined): string {
+  const verdict = result?.outcome.verdict ?? 'not applicable';
+  return verdict === 'fail' && result?.case.attack.startsWith('None:') === true ? 'CUTS OFF' : WORDS[verdict];
+}
+
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;');

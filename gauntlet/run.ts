@@ -19,8 +19,9 @@ export async function runCases(
   cases: readonly Case[],
   server: ServerIdentity,
   folder: string,
+  thorough = true,
 ): Promise<readonly Result[]> {
-  const arena = await newArena(target, server, folder);
+  const arena = { ...(await newArena(target, server, folder)), thorough };
   const results: Result[] = [];
   const next = cases.entries();
   const worker = async (): Promise<void> => {
@@ -34,7 +35,7 @@ export async function runCases(
   return results;
 }
 
-async function newArena(target: Target, server: ServerIdentity, folder: string): Promise<Arena> {
+async function newArena(target: Target, server: ServerIdentity, folder: string): Promise<Omit<Arena, 'thorough'>> {
   const [a, b] = [await newTenant('a'), await newTenant('b')];
   await target.addTenant(a.id, a.authority);
   await target.addTenant(b.id, b.authority);

@@ -28,7 +28,8 @@ async function everyByte(arena: Arena, version: Version): Promise<Outcome> {
     };
     const problem = await bothWays(arena, proxy, { version, ...SHORT });
     if (problem !== null) return fail(`uncut: ${problem}`);
-    const places = Array.from({ length: length - 1 }, (_, index) => index + 1);
+    const every = arena.thorough ? 1 : 5;
+    const places = Array.from({ length: Math.floor((length - 1) / every) }, (_, index) => (index + 1) * every);
     const next = places[Symbol.iterator]();
     proxy.cut = (hello) => {
       const place = next.next().value ?? 1;

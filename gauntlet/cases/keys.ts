@@ -101,7 +101,6 @@ const GO = 'CVE-2023-29409 (Go)';
 const KINDS: readonly (readonly [string, string, readonly string[]])[] = [
   ['ed448', 'Ed448', ['-algorithm', 'ED448']],
   ['ed25519', 'Ed25519', ['-algorithm', 'ED25519']],
-  ['x25519', 'X25519, which cannot sign', ['-algorithm', 'X25519']],
   ['secp256k1', 'EC on secp256k1', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp256k1']],
   ['brainpool', 'EC on brainpoolP256r1', ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:brainpoolP256r1']],
   ['sm2', 'SM2', ['-algorithm', 'SM2']],
