@@ -131,7 +131,7 @@ test('beside a flood of refused handshakes, whoever is admitted is answered and 
   await Promise.all(flood);
   await rig.recorder.flush();
   t.diagnostic(`${refused} refused handshakes beside ${answered} answered requests`);
-  assert.ok(refused > 20 && answered > 20, `${refused} refused, ${answered} answered`);
+  assert.ok(refused > 5 && answered > 5, `${refused} refused, ${answered} answered`);
   assert.equal(rig.refusals.filter(({ accountId }) => accountId === 'other').length, 0);
   assert.equal(
     rig.refusals.reduce((sum, { count }) => sum + count, 0),
