@@ -1,0 +1,172 @@
+// Delegates on kept mTLS connections that register once and then send heartbeats.
+import { connect, createSecureContext, type TLSSocket } from 'node:tls';
+import { AgentTokenSource, Secret } from '@sallyport/client';
+import { agentPaths, type RegisterRequest } from '@sallyport/protocol';
+import { obey } from '../process/worker.ts';
+
+export interface HeartbeatClients {
+  readonly port: number;
+  readonly serverName: string;
+  readonly accountId: string;
+  readonly token: string;
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  readonly delegates: number;
+}
+
+export interface Heartbeats {
+  readonly count: number;
+  /** How many may be under way at once. */
+  readonly concurrency: number;
+  /** Heartbeats that a delegate sends with one JWE before it makes the next. */
+  readonly perToken: number;
+}
+
+interface Delegate {
+  readonly connection: Connection;
+  readonly body: string;
+  authorization: string;
+  usesLeft: number;
+}
+
+const delegates: Delegate[] = [];
+let clients: HeartbeatClients | null = null;
+
+const commands = {
+  /** Resolves with the body of an answer to a heartbeat once every delegate is connected and registered. */
+  async open(settings: HeartbeatClients): Promise<string> {
+    clients = settings;
+    const { certificatePem, privateKeyPem } = settings;
+    const context = createSecureContext({ cert: certificatePem, key: privateKeyPem, minVersion: 'TLSv1.3' });
+    let sample = '';
+    for (let number = 0; number < settings.delegates; number += 1) {
+      const socket = connect({
+        host: '127.0.0.1',
+        port: settings.port,
+        servername: settings.serverName,
+        secureContext: context,
+        rejectUnauthorized: false,
+      });
+      const connection = new Connection(socket);
+      const authorization = await makeToken(settings);
+      const registration = describe(settings.accountId, number);
+      const answer = await connection.post(
+        head(agentPaths.register, settings, authorization),
+        JSON.stringify(registration),
+      );
+      const delegateId = readDelegateId(answer);
+      const body = JSON.stringify({ ...registration, delegateId });
+      delegates.push({ connection, body, authorization, usesLeft: 0 });
+      sample = await connection.post(head(agentPaths.heartbeat, settings, authorization), body);
+    }
+    return sample;
+  },
+
+  /** Resolves when `count` heartbeats have been answered 200; rejects at the first that was not. */
+  async run({ count, concurrency, perToken }: Heartbeats): Promise<void> {
+    if (clients === null) throw new Error('open the connections first');
+    const settings = clients;
+    // Tokens are made before the clock runs; a delegate that is in use is not chosen again before it is answered.
+    for (const delegate of delegates) delegate.usesLeft = 0;
+    const tokens = await Promise.all(
+      Array.from({ length: Math.ceil(count / perToken) + delegates.length }, () => makeToken(settings)),
+    );
+    const idle = [...delegates];
+    let left = count;
+    const lane = async () => {
+      while (left > 0) {
+        left -= 1;
+        const delegate = idle.shift();
+        if (delegate === undefined) throw new Error('more lanes than delegates');
+        if (delegate.usesLeft === 0) {
+          delegate.authorization = tokens.pop() ?? delegate.authorization;
+          delegate.usesLeft = perToken;
+        }
+        delegate.usesLeft -= 1;
+        await delegate.connection.post(head(agentPaths.heartbeat, settings, delegate.authorization), delegate.body);
+        idle.push(delegate);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, lane));
+  },
+};
+
+export type HeartbeatCommands = typeof commands;
+
+/** HTTP/1.1 on one socket, one request at a time, no more of it than the answers here need. */
+class Connection {
+  readonly #socket: TLSSocket;
+  #waiting: { resolve: (body: string) => void; reject: (error: Error) => void } | null = null;
+  #received = '';
+
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.setEncoding('latin1');
+    socket.on('error', (error) => this.#waiting?.reject(error));
+    socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
+    socket.on('data', (chunk: string) => this.#read(chunk));
+  }
+
+  /** Resolves with the body of the answer, which has to be 200. */
+  post(head: string, body: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) return reject(new Error('the server closed the connection while it was idle'));
+      this.#waiting = { resolve, reject };
+      this.#socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`);
+    });
+  }
+
+  #read(chunk: string): void {
+    this.#received += chunk;
+    const end = this.#received.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.#received)?.[1]);
+    if (this.#received.length < end + 4 + length) return;
+    const answer = this.#received;
+    this.#received = '';
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (answer.startsWith('HTTP/1.1 200 ')) waiting?.resolve(answer.slice(end + 4));
+    else waiting?.reject(new Error(`answered ${answer.slice(0, 600)}`));
+  }
+}
+
+function head(path: string, { accountId, serverName, port }: HeartbeatClients, authorization: string): string {
+  return `POST ${path}?accountId=${accountId} HTTP/1.1\r\nhost: ${serverName}:${port}\r\nauthorization: ${authorization}\r\ncontent-type: application/json\r\naccept: application/json\r\nuser-agent: bench\r\n`;
+}
+
+/** Each call makes another JWE: its id is random. */
+function makeToken({ accountId, token, serverName }: HeartbeatClients): Promise<string> {
+  return new AgentTokenSource({
+    accountId,
+    token: new Secret(token),
+    issuer: 'bench',
+    audience: `https://${serverName}`,
+  }).authorization();
+}
+
+function describe(accountId: string, number: number): RegisterRequest {
+  return {
+    accountId,
+    delegateName: `bench-${number}`,
+    delegateType: 'KUBERNETES',
+    hostName: `bench-${number}-0`,
+    ip: '10.0.0.1',
+    version: '26.02.88404',
+    ng: true,
+    immutable: true,
+    pollingModeEnabled: true,
+    heartbeatAsObject: true,
+    supportedTaskTypes: ['SHELL_SCRIPT_TASK_NG', 'HTTP_TASK_NG'],
+    tags: ['bench', 'linux'],
+  };
+}
+
+/** From the answer of a registration; a bare server that answers a constant gives whatever it gives. */
+function readDelegateId(answer: string): string {
+  const { resource } = JSON.parse(answer) as { resource?: { delegateId?: string } };
+  return resource?.delegateId ?? 'none';
+}
+
+obey(commands);
