@@ -315,9 +315,10 @@ const PURPOSES: readonly Plan[] = [
   },
   {
     name: 'intermediate-as-client',
-    title: 'an intermediate CA as client',
-    attack: 'As above.',
-    show: async (arena) => show(await makeCa({ subject: 'issuing', issuer: arena.a.authority })),
+    title: 'an intermediate CA as client, its key usage left open',
+    attack: 'As above; OpenSSL takes a CA for a client when nothing says what its key is for.',
+    show: async (arena) =>
+      show(await make({ subject: 'issuing', issuer: arena.a.authority, extensions: [basicConstraints(true)] })),
   },
 ];
 
