@@ -83,11 +83,18 @@ export class Presence {
     ];
   }
 
-  /** Writes what is pending and gives back the lease: our delegates are free to be seen elsewhere at once. */
+  /**
+   * Writes what is pending and gives back the lease: our delegates are free to be seen elsewhere at once. Never rejects:
+   * without a database the lease runs out by itself, and whoever stops us has more to close.
+   */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.flush();
-    await this.#store.releaseReplica(this.replicaId, this.#now());
+    try {
+      await this.#store.releaseReplica(this.replicaId, this.#now());
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'the lease of this replica was not given back; it runs out by itself');
+    }
   }
 
   /** A delegate was heard of. Costs a database write only when it is new here or came another way than before. */
