@@ -8,6 +8,7 @@ import { demoCommand } from './commands/demo.ts';
 import { endpointCommand } from './commands/endpoint.ts';
 import { keyCommand } from './commands/key.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
+import { manifestCommand } from './commands/manifest.ts';
 import { serveCommand } from './commands/serve.ts';
 import { taskCommand } from './commands/task.ts';
 import { tokenCommand } from './commands/token.ts';
@@ -42,6 +43,7 @@ export function buildProgram(tools: Tools): Command {
     delegateCommand,
     taskCommand,
     certCommand,
+    manifestCommand,
     demoCommand,
     completionCommand,
   ]) {

@@ -1,0 +1,165 @@
+import { access } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type CompanionFile, type ManifestForm, type Migration, migrate } from '@sallyport/manifest';
+import { type Command, Option } from 'commander';
+import { forceOption } from '../cert/certificate-options.ts';
+import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
+import type { GlobalOptions } from '../connection.ts';
+import { usageError } from '../errors.ts';
+import { example } from '../help.ts';
+import { pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { type ManifestFile, readManifestFile, replaceKeepingBackup, rollBack } from '../manifest/manifest-file.ts';
+import {
+  type CertificateFiles,
+  certificateKeyOption,
+  certificateOption,
+  formOption,
+  hostFiles,
+  hostFolderOption,
+  readPairOf,
+  secretOption,
+} from '../manifest/manifest-options.ts';
+import { refusing } from '../manifest/refused.ts';
+import { diffOf, forTerminal } from '../manifest/shown-diff.ts';
+import { outputOf, type Tools } from '../session.ts';
+
+interface Options extends CertificateFiles {
+  readonly endpoint?: string;
+  readonly secret?: string;
+  readonly hostFolder?: string;
+  readonly delegate?: string;
+  readonly ci?: boolean;
+  readonly form?: ManifestForm;
+  readonly write?: boolean;
+  readonly rollback?: boolean;
+  readonly force?: boolean;
+}
+
+export function addMigrate(manifest: Command, tools: Tools): void {
+  example(
+    manifest.command('migrate'),
+    'sallyport manifest migrate delegate.yaml --endpoint https://acme.agent.example.com --certificate client.crt --certificate-key client.key',
+  )
+    .description('move a delegate to an mTLS endpoint: print the diff, or change the file with --write')
+    .argument('<file>', 'Kubernetes manifest, Helm values, helm or docker command, compose file, or upgrader config')
+    .option('--endpoint <url>', "URL of the account's mTLS endpoint, with its port unless 443 (required to migrate)")
+    .addOption(certificateOption())
+    .addOption(certificateKeyOption())
+    .addOption(secretOption())
+    .addOption(hostFolderOption())
+    .option('--delegate <name>', 'which one, in a file with several')
+    .option('--ci', 'the delegate runs CI builds: set TI_SERVICE_URL too')
+    .addOption(formOption('what the file is (found out when not given)'))
+    .option('--write', 'change the file, and keep what it was as FILE.sallyport-backup')
+    .addOption(new Option('--rollback', 'put FILE.sallyport-backup back, byte for byte').conflicts('write'))
+    .addOption(forceOption())
+    .action(async (name: string, options: Options, command: Command) => {
+      if (options.rollback) {
+        const path = await rollBack(name);
+        outputOf(tools, command).result({ file: path, rolledBack: true }, () => `Rolled back ${path}\n`);
+        return;
+      }
+      const file = await readManifestFile(name);
+      const migration = await migrated(name, file, options, tools, command);
+      const keep = options.write ? await write(file, migration, options) : undefined;
+      report(name, file, migration, keep, tools, command);
+    });
+}
+
+async function migrated(name: string, file: ManifestFile, options: Options, tools: Tools, command: Command) {
+  const { endpoint, secret: secretName, delegate, form, ci: continuousIntegration } = options;
+  if (endpoint === undefined)
+    throw usageError('--endpoint <url> is missing.', 'Give the URL that "sallyport endpoint show" names.');
+  const certificate = await readPairOf(options);
+  const given = certificate && { certificate: certificate.certificatePem, key: certificate.keyPem };
+  const pairs = [...(given ? [given] : []), ...refusing(name, () => pairsIn(file.text))];
+  const { ca: bundle } = command.optsWithGlobals<GlobalOptions>();
+  const inspector = await prepareInspector({ pairs, bundle, now: new Date(tools.now()) });
+  const migration = refusing(name, () =>
+    migrate(file.text, {
+      endpoint,
+      certificate,
+      secretName,
+      certificateFiles: hostFiles(options.hostFolder) ?? filesHere(options),
+      delegate,
+      continuousIntegration,
+      form,
+      inspector,
+    }),
+  );
+  const output = outputOf(tools, command);
+  for (const { message, remedy } of (given && inspector.inspect(given).concerns) ?? [])
+    output.warn('CERTIFICATE_CONCERN', `${message} ${remedy}`);
+  return migration;
+}
+
+/** Docker on this machine takes the very files that were named. */
+const filesHere = ({ certificate, certificateKey }: CertificateFiles) =>
+  certificate === undefined || certificateKey === undefined
+    ? undefined
+    : { certificate: resolve(certificate), key: resolve(certificateKey) };
+
+/** Companions first: a manifest must not name a Secret whose file could not be written. */
+async function write(file: ManifestFile, { text, companions }: Migration, { force = false, certificate }: Options) {
+  const files = await missing(companions, file);
+  await writeLocalFiles(files, force);
+  const companionPaths = files.map(({ path }) => path);
+  if (text === file.text) return { backup: null, companions: companionPaths };
+  const confidential = certificate !== undefined;
+  return { backup: await replaceKeepingBackup(file, text, { force, confidential }), companions: companionPaths };
+}
+
+/** Those that are not there yet just as they should be: a second migration writes nothing. */
+async function missing(companions: readonly CompanionFile[], file: ManifestFile) {
+  const found = [];
+  for (const { path: name, text } of companions) {
+    const path = join(dirname(file.path), name);
+    const there = await access(path).then(
+      () => readLocalText(path),
+      () => undefined,
+    );
+    if (there !== text) found.push({ path, text, secret: true });
+  }
+  return found;
+}
+
+function report(
+  name: string,
+  file: ManifestFile,
+  { form, text, changes, repaired, warnings, companions }: Migration,
+  kept: { readonly backup: string | null; readonly companions: readonly string[] } | undefined,
+  tools: Tools,
+  command: Command,
+): void {
+  const output = outputOf(tools, command);
+  const changed = text !== file.text;
+  const diff = diffOf(name, file.text, text);
+  for (const { line, what, why } of repaired) output.note(`repaired, line ${line}: ${what} (${why})`);
+  for (const { code, line, message, remedy } of warnings) output.warn(code, `line ${line}: ${message} ${remedy}`);
+  if (kept === undefined) {
+    for (const { path, why } of companions) output.note(`--write also writes ${path}: ${why}`);
+    if (changed) output.note('Nothing was written: --write changes the file.');
+  }
+  const written = kept !== undefined && (changed || kept.companions.length > 0);
+  const result = {
+    file: name,
+    form,
+    changed,
+    written,
+    backup: kept?.backup ?? null,
+    diff,
+    changes,
+    repaired,
+    warnings,
+    companions: companions.map(({ path, why }) => ({ path, why })),
+  };
+  output.result(result, () => {
+    if (kept === undefined && changed) return forTerminal(tools, diff);
+    if (kept === undefined || !written) return `Nothing to do: ${name} is migrated.\n`;
+    const lines = [
+      ...kept.companions.map((path) => `Wrote ${path} (0600: keep it secret)`),
+      ...(kept.backup === null ? [] : [`Migrated ${name}; what it was is in ${kept.backup}`]),
+    ];
+    return `${lines.join('\n')}\n`;
+  });
+}

@@ -1,0 +1,9 @@
+import { Command } from 'commander';
+import type { Tools } from '../session.ts';
+import { addMigrate } from './manifest-migrate.ts';
+
+export function manifestCommand(tools: Tools): Command {
+  const manifest = new Command('manifest').description("delegates' manifests: move to mTLS, check, generate");
+  addMigrate(manifest, tools);
+  return manifest;
+}

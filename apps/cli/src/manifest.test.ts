@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { runCommand } from '../test/captured-terminal.ts';
+
+const ENDPOINT = 'https://blue.agent.example.com';
+const BACKUP = 'sallyport-backup';
+
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-manifest-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string) => join(folder, name);
+const read = (name: string) => readFileSync(at(name), 'utf8');
+const now = Date.now();
+const manifest = (...args: string[]) => runCommand(['manifest', ...args], { now });
+const credentials = (name: string) => ['--certificate', at(`${name}.crt`), '--certificate-key', at(`${name}.key`)];
+
+/** Writes a manifest under a name of its own, so that no test sees another one's. */
+function given(name: string, text = delegate()): string {
+  writeFileSync(at(name), text);
+  return at(name);
+}
+
+before(async () => {
+  const made = async (...args: string[]) => {
+    const { exit, stderr } = await runCommand(['cert', ...args, '--key-type', 'ec-p256'], { now });
+    assert.equal(exit, 0, stderr);
+  };
+  for (const ca of ['ca', 'other-ca']) await made('ca', '--name', ca, '--out', at(ca));
+  for (const [name, ca] of [
+    ['client', 'ca'],
+    ['another', 'ca'],
+    ['stranger', 'other-ca'],
+  ]) {
+    const signing = ['--ca', at(`${ca}.crt`), '--ca-key', at(`${ca}.key`)];
+    await made('client', '--name', 'd1', ...signing, '--out', at(`${name}`));
+  }
+});
+
+test('migrate prints the diff and writes nothing, and no private key gets into the diff', async () => {
+  const file = given('dry.yaml');
+  const { exit, stdout, stderr } = await manifest('migrate', file, '--endpoint', ENDPOINT, ...credentials('client'));
+  assert.equal(exit, 0, stderr);
+  assert.match(stdout, /^--- a\/dry\.yaml\n\+\+\+ b\/dry\.yaml\n@@ /);
+  assert.match(stdout, /^\+ {10}value: .*https:\/\/blue\.agent\.example\.com/m);
+  assert.match(stdout, /^\+ {2}client\.key: <PRIVATE KEY HIDDEN>$/m);
+  assert.ok(!stdout.includes(Buffer.from(read('client.key')).toString('base64')));
+  assert.match(stderr, /Nothing was written: --write changes the file/);
+  assert.equal(read('dry.yaml'), delegate());
+  assert.equal(existsSync(`${file}.${BACKUP}`), false);
+});
+
+test('--write migrates and keeps a backup, --rollback restores every byte and the rights', async () => {
+  const before = `\uFEFF${delegate().replaceAll('\n', '\r\n')}`;
+  const file = given('written.yaml', before);
+  chmodSync(file, 0o644);
+  const written = await manifest('migrate', file, '--endpoint', ENDPOINT, ...credentials('client'), '--write');
+  assert.equal(written.exit, 0, written.stderr);
+  assert.ok(read('written.yaml').includes(Buffer.from(read('client.key')).toString('base64')));
+  assert.equal(statSync(file).mode & 0o777, 0o600, 'the file holds a private key now');
+  assert.equal(read(`written.yaml.${BACKUP}`), before);
+
+  const rolledBack = await manifest('migrate', file, '--rollback');
+  assert.equal(rolledBack.exit, 0, rolledBack.stderr);
+  assert.equal(read('written.yaml'), before);
+  assert.equal(statSync(file).mode & 0o777, 0o644);
+  const again = await manifest('migrate', file, '--rollback');
+  assert.equal(again.exit, 5);
+  assert.match(again.stderr, /^error: There is no .*\ndetails: NO_BACKUP\nremedy: /);
+});
+
+test('migrating a migrated file changes nothing and leaves its backup alone', async () => {
+  const file = given('twice.yaml');
+  const migrate = () =>
+    manifest('migrate', file, '--endpoint', ENDPOINT, ...credentials('client'), '--write', '--json');
+  const first = JSON.parse((await migrate()).stdout);
+  assert.deepEqual([first.changed, first.written], [true, true]);
+  const migrated = read('twice.yaml');
+  const second = await migrate();
+  assert.equal(second.exit, 0, second.stderr);
+  const { changed, written, diff, backup } = JSON.parse(second.stdout);
+  assert.deepEqual({ changed, written, diff, backup }, { changed: false, written: false, diff: '', backup: null });
+  assert.equal(read('twice.yaml'), migrated);
+  assert.equal(read(`twice.yaml.${BACKUP}`), delegate());
+});
+
+test('a backup of another version is overwritten with --force only', async () => {
+  const file = given('kept.yaml');
+  given(`kept.yaml.${BACKUP}`, 'from long ago');
+  const args = ['migrate', file, '--endpoint', ENDPOINT, '--secret', 'd1-mtls', '--write'];
+  const refused = await manifest(...args);
+  assert.equal(refused.exit, 6);
+  assert.match(refused.stderr, /holds another version/);
+  assert.deepEqual([read('kept.yaml'), read(`kept.yaml.${BACKUP}`)], [delegate(), 'from long ago']);
+  assert.equal((await manifest(...args, '--force')).exit, 0);
+  assert.equal(read(`kept.yaml.${BACKUP}`), delegate());
+});
+
+test('a link to a manifest stays a link: the file behind it is migrated and rolled back', async () => {
+  const file = given('real.yaml');
+  symlinkSync(file, at('link.yaml'));
+  const args = ['--endpoint', ENDPOINT, '--secret', 'd1-mtls', '--write'];
+  assert.equal((await manifest('migrate', at('link.yaml'), ...args)).exit, 0);
+  assert.equal(readFileSync(at('link.yaml'), 'utf8'), read('real.yaml'));
+  assert.notEqual(read('real.yaml'), delegate());
+  assert.equal((await manifest('migrate', at('link.yaml'), '--rollback')).exit, 0);
+  assert.equal(read('real.yaml'), delegate());
+});
+
+test('a refusal has three parts with the line and the reason, ends with 1 and writes nothing', async () => {
+  const text = delegate().replace('25.09.86700', 'latest');
+  const line = text.split('\n').findIndex((each) => each.includes('image:')) + 1;
+  const file = given('latest.yaml', text);
+  const refused = await manifest('migrate', file, '--endpoint', ENDPOINT, '--secret', 'd1-mtls', '--write');
+  assert.equal(refused.exit, 1);
+  const [error = '', details = '', remedy = ''] = refused.stderr.split('\n');
+  assert.match(error, new RegExp(`^error: line ${line}: .*latest`));
+  assert.match(details, new RegExp(`^details: IMAGE_NOT_IMMUTABLE, .*latest\\.yaml:${line}:`));
+  assert.match(remedy, new RegExp(`^remedy: Nothing was written\\. .* line ${line}`));
+  assert.equal(read('latest.yaml'), text);
+  assert.equal(existsSync(`${file}.${BACKUP}`), false);
+});
+
+test('refuses a key of another certificate', async () => {
+  const mixed = ['--certificate', at('client.crt'), '--certificate-key', at('another.key')];
+  const refused = await manifest('migrate', given('mixed.yaml'), '--endpoint', ENDPOINT, ...mixed);
+  assert.equal(refused.exit, 1);
+  assert.match(refused.stderr, /details: KEY_MISMATCH/);
+});
+
+test("with --ca, refuses a certificate that the gateway would refuse; the CA's own passes", async () => {
+  const file = given('verdict.yaml');
+  const verdict = (name: string) =>
+    manifest('migrate', file, '--endpoint', ENDPOINT, ...credentials(name), '--ca', at('ca.crt'));
+  const refused = await verdict('stranger');
+  assert.equal(refused.exit, 1);
+  assert.match(refused.stderr, /The endpoint would refuse this client certificate: .*\ndetails: CERTIFICATE_REFUSED\n/);
+  assert.equal((await verdict('client')).exit, 0);
+});
+
+test('refuses an expired certificate without knowing the CA', async () => {
+  const file = given('expired.yaml');
+  const args = ['manifest', 'migrate', file, '--endpoint', ENDPOINT, ...credentials('client')];
+  const refused = await runCommand(args, { now: now + 400 * 86_400_000 });
+  assert.equal(refused.exit, 1);
+  assert.match(refused.stderr, /details: CERTIFICATE_REFUSED/);
+});
+
+test('wrong usage ends with 2: no endpoint, half a pair, an address for an endpoint, a file that is not UTF-8', async () => {
+  const file = given('usage.yaml');
+  for (const [args, message] of [
+    [[], /--endpoint <url> is missing/],
+    [['--endpoint', ENDPOINT, '--certificate', at('client.crt')], /--certificate-key <file> is missing/],
+    [['--endpoint', 'https://10.0.0.1', '--secret', 'd1-mtls'], /IP address/],
+  ] as const) {
+    const { exit, stderr } = await manifest('migrate', file, ...args);
+    assert.equal(exit, 2, stderr);
+    assert.match(stderr, message);
+  }
+  writeFileSync(file, Buffer.from([0x61, 0xff, 0x0a]));
+  assert.match((await manifest('migrate', file, '--endpoint', ENDPOINT)).stderr, /is not UTF-8/);
+});
+
+test('Helm values get their Secret as a file beside them, for its owner only, and only once', async () => {
+  const file = given(
+    'values.yaml',
+    'delegateName: d1\naccountId: acc-1\nmanagerEndpoint: https://manager.example.com\ndelegateDockerImage: registry.example.com/delegate:25.09.86700\n',
+  );
+  const args = ['migrate', file, '--endpoint', ENDPOINT, ...credentials('client'), '--write', '--json'];
+  const first = await manifest(...args);
+  assert.equal(first.exit, 0, first.stderr);
+  assert.match(read('values.yaml'), /secretName: d1-client-certificate/);
+  const [companion] = JSON.parse(first.stdout).companions;
+  assert.equal(statSync(at(companion.path)).mode & 0o777, 0o600);
+  assert.equal(JSON.parse((await manifest(...args)).stdout).written, false);
+});
+
+function delegate(): string {
+  return `# The agent of the blue team
+apiVersion: v1
+kind: Secret
+metadata:
+  name: d1-account-token
+  namespace: harness-delegate-ng
+type: Opaque
+data:
+  DELEGATE_TOKEN: "ZXhhbXBsZQ=="
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: d1
+  namespace: harness-delegate-ng
+spec:
+  selector:
+    matchLabels:
+      app: d1
+  template:
+    metadata:
+      labels:
+        app: d1
+    spec:
+      containers:
+      - image: registry.example.com/delegate:25.09.86700 # pinned
+        name: delegate
+        envFrom:
+        - secretRef:
+            name: d1-account-token
+        env:
+        - name: ACCOUNT_ID
+          value: acc-1
+        - name: DELEGATE_NAME
+          value: d1
+        - name: MANAGER_HOST_AND_PORT
+          value: 'https://manager.example.com'
+        - name: LOG_STREAMING_SERVICE_URL
+          value: https://manager.example.com/log-service/
+`;
+}

@@ -1,0 +1,56 @@
+import type { ManifestForm } from '@sallyport/manifest';
+import { Option } from 'commander';
+import { readLocalText } from '../cert/local-files.ts';
+import { usageError } from '../errors.ts';
+import { oneOf } from '../options.ts';
+
+const FORMS = {
+  kubernetes: 'kubernetes',
+  helm: 'helm-values',
+  'helm-command': 'helm-command',
+  docker: 'docker-command',
+  compose: 'compose',
+  'upgrader-config': 'upgrader-config',
+} as const satisfies Record<string, ManifestForm>;
+
+export const formOption = (description: string): Option =>
+  new Option('--form <form>', description).choices(Object.keys(FORMS)).argParser(oneOf<ManifestForm>(FORMS));
+
+export const certificateOption = (): Option =>
+  new Option('--certificate <file>', 'client.crt, with its intermediates; needs --certificate-key');
+
+export const certificateKeyOption = (): Option =>
+  new Option('--certificate-key <file>', 'client.key: it goes into the file, whose rights for others then end');
+
+export const secretOption = (): Option =>
+  new Option('--secret <name>', 'name of the Secret that holds client.crt and client.key in the cluster');
+
+export const hostFolderOption = (): Option =>
+  new Option(
+    '--host-folder <path>',
+    'docker and compose: folder of the docker host with client.crt and client.key (those of --certificate when not given)',
+  );
+
+export interface CertificateFiles {
+  readonly certificate?: string;
+  readonly certificateKey?: string;
+}
+
+/** The pair of --certificate and --certificate-key; undefined when neither is given. */
+export async function readPairOf({ certificate, certificateKey }: CertificateFiles) {
+  if (certificate === undefined && certificateKey === undefined) return undefined;
+  if (certificate === undefined || certificateKey === undefined) {
+    const missing = certificate === undefined ? '--certificate' : '--certificate-key';
+    throw usageError(`${missing} <file> is missing.`, 'Give both, --certificate and --certificate-key.');
+  }
+  return { certificatePem: await readLocalText(certificate), keyPem: await readLocalText(certificateKey) };
+}
+
+/** Where docker finds the two on its host; undefined when not given. */
+export function hostFiles(folder: string | undefined): { certificate: string; key: string } | undefined {
+  if (folder === undefined) return undefined;
+  if (!folder.startsWith('/'))
+    throw usageError(`--host-folder "${folder}" is not absolute.`, 'Give the path as the docker host knows it.');
+  const base = folder.replace(/\/+$/, '');
+  return { certificate: `${base}/client.crt`, key: `${base}/client.key` };
+}
