@@ -185,6 +185,74 @@ test('Helm values get their Secret as a file beside them, for its owner only, an
   assert.equal(JSON.parse((await manifest(...args)).stdout).written, false);
 });
 
+test('check finds nothing in a migrated file and ends with 0', async () => {
+  const file = given('fine.yaml');
+  await manifest('migrate', file, '--endpoint', ENDPOINT, ...credentials('client'), '--write');
+  const { exit, stdout } = await manifest('check', file, '--ca', at('ca.crt'), '--mode', 'strict');
+  assert.equal(exit, 0, stdout);
+  assert.doesNotMatch(stdout, / error /);
+});
+
+test('check names line, code, message and remedy of every mistake, whole on a narrow terminal, and ends with 1', async () => {
+  const file = given('strict.yaml');
+  const { exit, stdout } = await runCommand(['manifest', 'check', file, '--mode', 'strict'], { now, columns: 60 });
+  assert.equal(exit, 1);
+  assert.match(stdout, /^.*LINE +SEVERITY +CODE +--FIX/);
+  assert.match(
+    stdout,
+    /^\d+:\d+ +error +PLAIN_ENDPOINT_STRICT +-\n {2}"d1" has no client certificate, and the account is STRICT: its connections are refused\.\n {2}Migrate this file/m,
+  );
+  assert.equal((await manifest('check', file)).exit, 0, 'a plain delegate is none of our business otherwise');
+});
+
+test("check finds the gateway's refusal, and a key of another certificate, inside a Secret", async () => {
+  const file = given('inside.yaml');
+  await manifest('migrate', file, '--endpoint', ENDPOINT, ...credentials('stranger'), '--write');
+  const codes = async (...args: string[]): Promise<string[]> =>
+    JSON.parse((await manifest('check', file, '--json', ...args)).stdout).map(({ code }: { code: string }) => code);
+  assert.ok(!(await codes()).includes('CERTIFICATE_REFUSED'), 'without the bundle nobody knows');
+  assert.ok((await codes('--ca', at('ca.crt'))).includes('CERTIFICATE_REFUSED'));
+  const base64 = (name: string) => Buffer.from(read(name)).toString('base64');
+  given('inside.yaml', read('inside.yaml').replace(base64('stranger.key'), base64('another.key')));
+  assert.ok((await codes()).includes('KEY_MISMATCH'));
+});
+
+test('check --fix prints the diff; with --write it mends the file, and --rollback of migrate undoes it', async () => {
+  const file = given('decimal.yaml');
+  await manifest('migrate', file, '--endpoint', ENDPOINT, '--secret', 'd1-mtls', '--write');
+  rmSync(`${file}.${BACKUP}`);
+  const broken = read('decimal.yaml').replace(/mountPath: "?\/etc\/mtls"?/, '$&\n          value: x');
+  given('decimal.yaml', broken);
+  const shown = await manifest('check', file, '--fix');
+  assert.match(shown.stdout, /^-.*value: x$/m);
+  assert.equal(read('decimal.yaml'), broken);
+  const mended = await manifest('check', file, '--fix', '--write');
+  assert.equal(mended.exit, 0, mended.stdout);
+  assert.doesNotMatch(read('decimal.yaml'), /value: x$/m);
+  assert.equal((await manifest('migrate', file, '--rollback')).exit, 0);
+  assert.equal(read('decimal.yaml'), broken);
+  assert.equal((await manifest('check', file, '--write')).exit, 2);
+});
+
+test('check --sarif prints a log that names file, rule, level and place', async () => {
+  const { exit, stdout } = await manifest('check', given('scan me.yaml'), '--mode', 'strict', '--sarif');
+  assert.equal(exit, 1);
+  const { version, runs } = JSON.parse(stdout);
+  assert.equal(version, '2.1.0');
+  const result = runs[0].results.find(({ ruleId }: { ruleId: string }) => ruleId === 'PLAIN_ENDPOINT_STRICT');
+  assert.equal(result.level, 'error');
+  assert.equal(runs[0].tool.driver.rules[result.ruleIndex].id, 'PLAIN_ENDPOINT_STRICT');
+  const { artifactLocation, region } = result.locations[0].physicalLocation;
+  assert.match(artifactLocation.uri, /scan%20me\.yaml$/);
+  assert.ok(region.startLine > 10);
+});
+
+test('check names the line of what cannot be read, and refuses what is no manifest', async () => {
+  const { exit, stderr } = await manifest('check', given('letter.txt', 'Dear all\n'));
+  assert.equal(exit, 1);
+  assert.match(stderr, /^error: line 1: This is no form of a delegate.*\ndetails: FORM_UNKNOWN/);
+});
+
 function delegate(): string {
   return `# The agent of the blue team
 apiVersion: v1

@@ -72,7 +72,7 @@ async function migrated(name: string, file: ManifestFile, options: Options, tool
     throw usageError('--endpoint <url> is missing.', 'Give the URL that "sallyport endpoint show" names.');
   const certificate = await readPairOf(options);
   const given = certificate && { certificate: certificate.certificatePem, key: certificate.keyPem };
-  const pairs = [...(given ? [given] : []), ...refusing(name, () => pairsIn(file.text))];
+  const pairs = [...(given ? [given] : []), ...refusing(name, () => pairsIn(file.text, form))];
   const { ca: bundle } = command.optsWithGlobals<GlobalOptions>();
   const inspector = await prepareInspector({ pairs, bundle, now: new Date(tools.now()) });
   const migration = refusing(name, () =>

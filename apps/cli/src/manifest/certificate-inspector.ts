@@ -1,5 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { type CertificateInspector, type CertificateReport, certificatesIn, detectForm } from '@sallyport/manifest';
+import {
+  type CertificateInspector,
+  type CertificateReport,
+  certificatesIn,
+  detectForm,
+  type ManifestForm,
+} from '@sallyport/manifest';
 import {
   CaBundleError,
   describeCertificate,
@@ -42,8 +48,8 @@ export async function prepareInspector({ pairs, bundle, now }: InspectorOptions)
 }
 
 /** The pairs inside a Kubernetes file's Secrets; none in other forms. @throws ManifestError FORM_UNKNOWN. */
-export function pairsIn(text: string): Pair[] {
-  if (detectForm(text) !== 'kubernetes') return [];
+export function pairsIn(text: string, form: ManifestForm = detectForm(text)): Pair[] {
+  if (form !== 'kubernetes') return [];
   return certificatesIn(text).map(({ certificatePem, keyPem }) => ({ certificate: certificatePem, key: keyPem }));
 }
 
