@@ -76,13 +76,13 @@ export const TaskResponse = Type.Object({
 });
 export type TaskResponse = Static<typeof TaskResponse>;
 
-/** As TaskResponse; `data` is base64 text of the handler's output. */
+/** As TaskResponse; `data` is base64 text of the handler's output. Clients in Go send null where there was none. */
 export const RunnerTaskResponse = Type.Object({
   id: Type.Optional(Type.String()),
   type: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
   error: Type.Optional(Type.String({ maxLength: 65_536 })),
-  data: Type.Optional(Type.String()),
+  data: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 export type RunnerTaskResponse = Static<typeof RunnerTaskResponse>;
 
