@@ -253,6 +253,65 @@ test('check names the line of what cannot be read, and refuses what is no manife
   assert.match(stderr, /^error: line 1: This is no form of a delegate.*\ndetails: FORM_UNKNOWN/);
 });
 
+const newDelegate = (...args: string[]) =>
+  manifest(
+    ...['generate', '--name', 'edge-1', '--account', 'acme', '--image', 'registry.example.com/delegate:25.09.86700'],
+    ...['--endpoint', ENDPOINT, ...args],
+  );
+
+test('generate makes a set with mTLS that check finds no error in and migrate has nothing to do for', async () => {
+  const args = [...credentials('client'), '--ca', at('ca.crt'), '--token-secret', 'edge-1-token', '--rootless'];
+  const { exit, stdout, stderr } = await newDelegate(...args, '--tag', 'blue', '--size', 'small');
+  assert.equal(exit, 0, stderr);
+  const file = given('generated.yaml', stdout);
+  const checked = await manifest('check', file, '--mode', 'strict', '--endpoint', ENDPOINT, '--ca', at('ca.crt'));
+  assert.equal(checked.exit, 0, checked.stdout);
+  const migrated = await manifest('migrate', file, '--endpoint', ENDPOINT, '--json');
+  assert.equal(JSON.parse(migrated.stdout).changed, false, migrated.stdout);
+});
+
+test('generate writes several files to --out, those with a key for their owner only, and nothing twice', async () => {
+  const out = mkdtempSync(join(folder, 'helm-'));
+  const args = ['--form', 'helm', ...credentials('client'), '--token-secret', 'edge-1-token'];
+  assert.match((await newDelegate(...args)).stderr, /These are 2 files/);
+  const written = await newDelegate(...args, '--out', out, '--json');
+  assert.equal(written.exit, 0, written.stderr);
+  const files: { file: string; secret: boolean }[] = JSON.parse(written.stdout).files;
+  assert.equal(files.length, 2);
+  for (const { file, secret } of files) assert.deepEqual([statSync(file).mode & 0o777, secret], [0o600, true]);
+  assert.equal((await newDelegate(...args, '--out', out)).exit, 6);
+});
+
+test('generate makes docker and compose files that take the certificate from the docker host', async () => {
+  for (const form of ['docker', 'compose']) {
+    const { exit, stdout, stderr } = await newDelegate('--form', form, '--host-folder', '/srv/mtls');
+    assert.equal(exit, 0, stderr);
+    assert.match(stdout, /\/srv\/mtls\/client\.key/);
+    assert.match(stderr, /Set DELEGATE_TOKEN in the environment/);
+  }
+  const here = await newDelegate('--form', 'docker', ...credentials('client'));
+  assert.ok(here.stdout.includes(at('client.key')), here.stderr);
+  assert.ok(!here.stdout.includes('BEGIN'));
+});
+
+test('generate refuses a key of another certificate, two sources, an image that moves and a password in --proxy', async () => {
+  const mixed = ['--certificate', at('client.crt'), '--certificate-key', at('another.key')];
+  for (const [args, wanted, message] of [
+    [mixed, 1, /details: KEY_MISMATCH/],
+    [['--secret', 'a', '--issuer', 'b'], 2, /more than one source/],
+    [['--secret', 'a', '--image', 'registry.example.com/delegate:latest'], 1, /details: IMAGE_NOT_IMMUTABLE/],
+    [['--secret', 'a', '--proxy', 'http://me:hunter2@proxy:3128'], 2, /--proxy holds a password/],
+    [['--secret', 'A B'], 2, /lower case letters/],
+    [['--secret', 'a', '--account', ''], 2, /account id is empty/],
+  ] as const) {
+    const { exit, stderr, stdout } = await newDelegate('--token-secret', 'edge-1-token', ...args);
+    assert.equal(exit, wanted, stderr || args.join(' '));
+    assert.match(stderr, message);
+    assert.equal(stdout, '');
+    assert.ok(!stderr.includes('hunter2'));
+  }
+});
+
 function delegate(): string {
   return `# The agent of the blue team
 apiVersion: v1

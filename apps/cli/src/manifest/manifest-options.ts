@@ -1,5 +1,5 @@
 import type { ManifestForm } from '@sallyport/manifest';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { readLocalText } from '../cert/local-files.ts';
 import { usageError } from '../errors.ts';
 import { oneOf } from '../options.ts';
@@ -23,7 +23,15 @@ export const certificateKeyOption = (): Option =>
   new Option('--certificate-key <file>', 'client.key: it goes into the file, whose rights for others then end');
 
 export const secretOption = (): Option =>
-  new Option('--secret <name>', 'name of the Secret that holds client.crt and client.key in the cluster');
+  new Option('--secret <name>', 'name of the Secret that holds client.crt and client.key in the cluster').argParser(
+    kubernetesName,
+  );
+
+/** The name of a Kubernetes object, which commands and files quote as it is. */
+export function kubernetesName(text: string): string {
+  if (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Use lower case letters, digits and dashes.');
+}
 
 export const hostFolderOption = (): Option =>
   new Option(
