@@ -8,6 +8,7 @@ import { keys } from './keys.ts';
 import { live } from './live.ts';
 import { names } from './names.ts';
 import { paths } from './paths.ts';
+import { purposes } from './purposes.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
 
@@ -20,6 +21,7 @@ export const CASES: readonly Case[] = [
   ...headers,
   ...failOpen,
   ...paths,
+  ...purposes,
   ...keys,
   ...identity,
   ...account,

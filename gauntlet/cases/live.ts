@@ -5,7 +5,7 @@ import { compose, hear } from '../talk.ts';
 import { makeCa, makeClient, show, type Tenant } from '../tenants.ts';
 
 /** An open connection of whoever lost its right to be there has this long to end after the change is in force. */
-const GRACE_MS = 1_000;
+const GRACE_MS = 2_000;
 
 interface Live {
   readonly socket: TLSSocket;

@@ -12,52 +12,19 @@ import {
   type Der,
   sequence,
 } from '../../packages/trust/src/issuance/der-writer.ts';
-import { type Arena, type Case, type Certificate, fail, type Outcome, pass } from '../gauntlet.ts';
+import { type Arena, type Case, fail, type Outcome, pass } from '../gauntlet.ts';
 import { knock } from '../talk.ts';
 import { type Made, make, makeCa, makeClient, show } from '../tenants.ts';
+import { asCase, below, CA_EXTENSIONS, CLIENT_AUTH, leafWith, type Plan } from './presented.ts';
 
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
-const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
-const CODE_SIGNING = '1.3.6.1.5.5.7.3.3';
 const DAY = 86_400_000;
 const inDays = (days: number): Date => new Date(Date.now() + days * DAY);
 const STUFFING = 'CVE-2015-1793 and CVE-2021-3450 (OpenSSL)';
-
-interface Plan {
-  readonly name: string;
-  readonly title: string;
-  readonly attack: string;
-  readonly taughtBy?: string;
-  /** What the client shows at the door of `a`. */
-  show(arena: Arena): Promise<Certificate>;
-}
-
-/** Shows it at the door of `a`: never admitted, in reasonable time, and a rightful client is served right after. */
-async function refused(arena: Arena, plan: Plan): Promise<Outcome> {
-  const { target, a } = arena;
-  const certificate = await plan.show(arena);
-  const started = performance.now();
-  const answer = await knock(target, { tenant: a.id, certificate });
-  const took = performance.now() - started;
-  if (target.admits(answer.text, a.id)) return fail(`admitted: ${answer.seen}`);
-  const own = await knock(target, { tenant: a.id, certificate: a.certificate });
-  if (!target.admits(own.text, a.id)) return fail(`then a rightful client is refused: ${own.seen}`);
-  return took > 2_000 ? fail(`refused after ${Math.round(took)} ms only`) : pass(answer.seen);
-}
-
-const leafWith = (issuer: Made, extensions: readonly Der[], subject = 'client'): Promise<Made> =>
-  make({ subject, issuer, extensions });
 
 /** dNSName subtrees: permitted is [0], excluded [1] (RFC 5280 4.2.1.10). */
 function nameConstraints(kind: 0 | 1, name: string): Der {
   return extension('2.5.29.30', true, sequence(context(kind, sequence(contextPrimitive(2, asciiBytes(name))))));
 }
-
-async function below(intermediate: Made, more: readonly Made[] = []): Promise<Certificate> {
-  return show(await makeClient({ subject: 'client', issuer: intermediate }), [intermediate, ...more]);
-}
-
-const CA_EXTENSIONS = [basicConstraints(true), keyUsage('keyCertSign', 'cRLSign')];
 
 const PATHS: readonly Plan[] = [
   {
@@ -274,64 +241,6 @@ const PATHS: readonly Plan[] = [
   },
 ];
 
-const PURPOSES: readonly Plan[] = [
-  {
-    name: 'server-only',
-    title: 'a certificate for servers',
-    attack: "Any web server of the customer's own CA is a client of the tenant.",
-    show: async (arena) => show(await leafWith(arena.a.authority, [extendedKeyUsage(SERVER_AUTH)])),
-  },
-  {
-    name: 'code-signing-only',
-    title: 'a certificate for signing code',
-    attack: 'As above.',
-    show: async (arena) => show(await leafWith(arena.a.authority, [extendedKeyUsage(CODE_SIGNING)])),
-  },
-  {
-    name: 'key-agreement-only',
-    title: 'a certificate whose key may not sign',
-    attack: 'Key usage is not looked at.',
-    show: async (arena) =>
-      show(await leafWith(arena.a.authority, [extendedKeyUsage(CLIENT_AUTH), keyUsage('keyEncipherment')])),
-  },
-  {
-    name: 'intermediate-for-servers',
-    title: 'a client certificate below a CA that is for servers only',
-    attack: 'The web department signs clients.',
-    show: async (arena) =>
-      below(
-        await make({
-          subject: 'web CA',
-          issuer: arena.a.authority,
-          extensions: [...CA_EXTENSIONS, extendedKeyUsage(SERVER_AUTH)],
-        }),
-      ),
-  },
-  {
-    name: 'ca-as-client',
-    title: 'the CA itself as client',
-    attack: "Whoever has the CA's key on a client machine is hard to tell from a client, and can make more of them.",
-    show: async (arena) => show(arena.a.authority),
-  },
-  {
-    name: 'intermediate-as-client',
-    title: 'an intermediate CA as client, its key usage left open',
-    attack: 'As above; OpenSSL takes a CA for a client when nothing says what its key is for.',
-    show: async (arena) =>
-      show(await make({ subject: 'issuing', issuer: arena.a.authority, extensions: [basicConstraints(true)] })),
-  },
-];
-
-const asCase = (group: string, prefix: string, plan: Plan): Case => ({
-  id: `${prefix}/${plan.name}`,
-  group,
-  title: plan.title,
-  attack: plan.attack,
-  ...(plan.taughtBy !== undefined && { taughtBy: plan.taughtBy }),
-  expected: 'not admitted, promptly, and others are served on',
-  run: (arena) => refused(arena, plan),
-});
-
 async function admittedChain(arena: Arena): Promise<Outcome> {
   const { target, a } = arena;
   const upper = await makeCa({ subject: 'upper', issuer: a.authority, pathLength: 1 });
@@ -350,5 +259,4 @@ export const paths: readonly Case[] = [
     run: admittedChain,
   },
   ...PATHS.map((plan) => asCase('path validation', 'paths', plan)),
-  ...PURPOSES.map((plan) => asCase('wrong purpose', 'purpose', plan)),
 ];

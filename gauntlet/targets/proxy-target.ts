@@ -10,7 +10,7 @@ import type { ServerIdentity } from './server-identity.ts';
 
 /** A change is in force when this many new connections in a row meet the new configuration. */
 const SETTLED = 4;
-const SETTLE_LIMIT_MS = 8_000;
+const SETTLE_LIMIT_MS = 20_000;
 
 /** What a proxy's configuration is written from. */
 export interface Served {

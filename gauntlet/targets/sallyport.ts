@@ -27,7 +27,7 @@ export class SallyportTarget implements AccountTarget {
   readonly key = 'sallyport';
   readonly version: string;
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['modes', 'tokens', 'database']);
-  readonly atOnce = 8;
+  readonly atOnce = 4;
   readonly dataDirectory: string;
   port = 0;
   plain = { port: 0, name: 'localhost' };
