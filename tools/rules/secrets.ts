@@ -21,7 +21,7 @@ const SECRETS: readonly RegExp[] = [
 const EXAMPLES = [
   '00112233445566778899aabbccddeeff',
   'MDAxMTIyMzM0NDU1NjY3Nzg4OTlhYWJiY2NkZGVlZmY=',
-  '..AAECAwQFBgcICQoL.',
+  '..AAECAwQFBgcICQoL',
 ];
 
 /** Finds private keys and tokens. What it finds is not repeated: a CI log is public too. */
