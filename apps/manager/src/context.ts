@@ -28,6 +28,8 @@ import { PinnedDelegates, pinGuard } from './delegates/pinned-delegates.ts';
 import { Presence } from './delegates/presence.ts';
 import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
+import { authorityRoutes } from './endpoints/authority-routes.ts';
+import { AuthorityService } from './endpoints/authority-service.ts';
 import { EndpointService } from './endpoints/endpoint-service.ts';
 import { EndpointWriter } from './endpoints/endpoint-writer.ts';
 import { PendingReverts } from './endpoints/pending-reverts.ts';
@@ -169,6 +171,7 @@ export async function createContext(
     };
     const writer = new EndpointWriter({ database, bus, clock, urlOf, settle, onChange: async () => undefined });
     const endpoints = new EndpointService({ database, writer, clock, agentDomain: config.agentDomain });
+    const authorities = new AuthorityService({ database, endpoints, writer, clock, settle });
     const readiness = new ReadinessService({ database, endpoints, clock, urlOf, settle });
     const reverts = new PendingReverts({ database, writer, bus, clock, logger });
     closers.push(() => reverts.stop());
@@ -204,6 +207,7 @@ export async function createContext(
       apiKeyRoutes(apiKeys),
       endpointRoutes(endpoints, urlOf),
       readinessRoutes(readiness),
+      authorityRoutes(authorities),
       crlRoutes(crls),
       deniedCertificateRoutes(deniedCertificates),
       identityRoutes(identities),

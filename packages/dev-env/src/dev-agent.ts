@@ -13,6 +13,8 @@ export interface DevAgentOptions {
   readonly tags?: readonly string[];
   /** Epoch milliseconds. */
   readonly now?: () => number;
+  /** Signs for several delegates of one token; each makes its own when not given. */
+  readonly tokens?: AgentTokenSource;
 }
 
 /** A delegate by hand: every call of the agent protocol, one at a time, on a connection of the test's choice. */
@@ -26,13 +28,15 @@ export class DevAgent {
     this.connection = connection;
     this.#options = options;
     const { accountId, token, now, name = 'by-hand' } = options;
-    this.#tokens = new AgentTokenSource({
-      accountId,
-      token: new Secret(token),
-      issuer: name,
-      audience: 'https://manager',
-      ...(now !== undefined && { now }),
-    });
+    this.#tokens =
+      options.tokens ??
+      new AgentTokenSource({
+        accountId,
+        token: new Secret(token),
+        issuer: name,
+        audience: 'https://manager',
+        ...(now !== undefined && { now }),
+      });
   }
 
   /** The delegate id that the registration gave. */
@@ -51,7 +55,7 @@ export class DevAgent {
 
   /** The same delegate on another connection. */
   on(connection: KeptConnection): DevAgent {
-    const other = new DevAgent(connection, this.#options);
+    const other = new DevAgent(connection, { ...this.#options, tokens: this.#tokens });
     other.#id = this.#id;
     return other;
   }

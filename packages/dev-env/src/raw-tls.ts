@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from 'node:tls';
 
 export interface RawTlsOptions {
   readonly port: number;
   /** SNI; null sends none. */
   readonly serverName: string | null;
   readonly certificate?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  /** In place of `certificate`, for many connections with one: making a context costs more than a handshake. */
+  readonly secureContext?: SecureContext;
   readonly session?: Buffer;
   readonly version?: 'TLSv1.2' | 'TLSv1.3';
   /** Called with every session that the server gives. */
@@ -17,7 +19,7 @@ export interface RawTlsOptions {
 
 /** A TLS connection below HTTP, for what no HTTP client would send. Verifies nothing: the tests look at the server. */
 export async function rawTls(options: RawTlsOptions): Promise<TLSSocket> {
-  const { certificate, serverName, version, groups, ciphers } = options;
+  const { certificate, secureContext, serverName, version, groups, ciphers } = options;
   const settings: ConnectionOptions = {
     host: '127.0.0.1',
     port: options.port,
@@ -26,6 +28,7 @@ export async function rawTls(options: RawTlsOptions): Promise<TLSSocket> {
     ...(options.session !== undefined && { session: options.session }),
     ...(version !== undefined && { minVersion: version, maxVersion: version }),
     ...(certificate !== undefined && { cert: certificate.certificatePem, key: certificate.privateKeyPem }),
+    ...(secureContext !== undefined && { secureContext }),
     ...(groups !== undefined && { ecdhCurve: groups }),
     ...(ciphers !== undefined && { ciphers }),
   };

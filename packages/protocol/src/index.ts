@@ -2,6 +2,7 @@ export * from './accounts.ts';
 export * from './agent.ts';
 export * from './api-keys.ts';
 export * from './audit.ts';
+export * from './authorities.ts';
 export * from './delegate-tokens.ts';
 export * from './delegates.ts';
 export * from './envelopes.ts';

@@ -4,7 +4,7 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { Schema } from '../database/schema.ts';
-import { fleetOf } from '../delegates/fleet.ts';
+import { type FleetMember, fleetOf } from '../delegates/fleet.ts';
 import { cutOffBy } from './cut-off.ts';
 import { recordChange } from './endpoint-audit.ts';
 import type { EndpointChange } from './endpoint-request.ts';
@@ -72,7 +72,7 @@ export class EndpointWriter {
   }
 
   /**
-   * Applies what `decide` makes of the endpoint as it is; null leaves it untouched. When it resolves, connections that
+   * Applies what `decide` makes of the endpoint and its delegates as they are; null leaves it untouched. When it resolves, connections that
    * no longer hold have been judged by the new state, on this replica; the outcome names the delegates behind them, and
    * one that connected while the change was made is among them.
    *
@@ -82,7 +82,7 @@ export class EndpointWriter {
   async change(
     accountId: string,
     actor: string,
-    decide: (endpoint: MtlsEndpoint) => EndpointChange | null,
+    decide: (endpoint: MtlsEndpoint, fleet: readonly FleetMember[]) => EndpointChange | null,
     safety: Safety = PLAIN_CHANGE,
   ): Promise<ChangeOutcome> {
     const { database, clock, settle } = this.#parts;
@@ -91,7 +91,8 @@ export class EndpointWriter {
     const outcome = await this.#commit(accountId, async (transaction) => {
       const endpoints = new EndpointStore(transaction);
       const before = found(accountId, await endpoints.lock(accountId));
-      const change = decide(before);
+      const fleet = await fleetOf(transaction, accountId, startedAt);
+      const change = decide(before, fleet);
       const reverts = new RevertStore(transaction);
       if (change === null) {
         return {
@@ -102,7 +103,6 @@ export class EndpointWriter {
         };
       }
       const after = { ...before, ...change };
-      const fleet = await fleetOf(transaction, accountId, startedAt);
       const cutOff = cutOffBy(
         fleet.filter(({ connected }) => connected),
         before,
