@@ -60,6 +60,13 @@ export class DevAgent {
     return other;
   }
 
+  /** The same connection and token, with the id of another delegate. */
+  as(delegateId: string): DevAgent {
+    const other = new DevAgent(this.connection, this.#options);
+    other.#id = delegateId;
+    return other;
+  }
+
   async call(method: string, path: string, body?: unknown): Promise<DevAnswer> {
     const [bare = path, query] = path.split('?');
     return this.connection.request(
