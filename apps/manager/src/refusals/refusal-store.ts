@@ -23,7 +23,11 @@ export class RefusalStore implements RefusalWriter {
         const rows = await transaction.selectFrom('accounts').select('id').where('id', 'in', named).execute();
         for (const { id } of rows) existing.add(id);
       }
-      const rows = groups.filter(({ accountId }) => existing.has(accountId)).map(toRow);
+      // In one order everywhere: two replicas that write the same groups would otherwise wait for each other.
+      const rows = groups
+        .filter(({ accountId }) => existing.has(accountId))
+        .map(toRow)
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
       for (const row of rows) {
         await transaction
           .insertInto('refusals')
@@ -61,17 +65,24 @@ export class RefusalStore implements RefusalWriter {
 
 async function trim(database: Kysely<Schema>, accountId: string | null): Promise<void> {
   const ofAccount = database.selectFrom('refusals').where('account_id', accountId === null ? 'is' : '=', accountId);
-  const oldest = await ofAccount
-    .select(['last_seen'])
+  const excess = await ofAccount
+    .select(['last_seen', 'id'])
     .orderBy('last_seen', 'desc')
+    .orderBy('id')
     .offset(KEPT_PER_ACCOUNT)
     .limit(1)
     .executeTakeFirst();
-  if (oldest === undefined) return;
+  if (excess === undefined) return;
   await database
     .deleteFrom('refusals')
     .where('account_id', accountId === null ? 'is' : '=', accountId)
-    .where('last_seen', '<=', oldest.last_seen)
+    .where((where) =>
+      where.or([
+        where('last_seen', '<', excess.last_seen),
+        // A flood brings many of one millisecond.
+        where.and([where('last_seen', '=', excess.last_seen), where('id', '>=', excess.id)]),
+      ]),
+    )
     .execute();
 }
 
