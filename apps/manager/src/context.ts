@@ -133,7 +133,6 @@ export async function createContext(
 
     const delegateStore = new DelegateStore(database);
     const presence = new Presence(replicaId, delegateStore, clock, logger);
-    const delegates = new DelegateService(delegateStore, presence, clock);
     const pinned = new PinnedDelegates({ directory, delegates: delegateStore, presence, refusals });
     const taskStore = new TaskStore(database);
     const tasks = new TaskService({
@@ -145,6 +144,7 @@ export async function createContext(
       delegateLostAfterMs: config.delegateLostAfterMs,
     });
     closers.push(() => tasks.stop());
+    const delegates = new DelegateService(delegateStore, presence, clock, tasks);
     const dispatcher = new TaskDispatcher(taskStore, presence, bus, logger);
     closers.push(() => dispatcher.stop());
     await presence.start(secrets.databaseUrl === null);

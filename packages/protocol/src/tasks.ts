@@ -76,6 +76,10 @@ export const TaskDetails = Type.Object({
 });
 export type TaskDetails = Static<typeof TaskDetails>;
 
+/** A task in a list: without what it was given and what it gave, which may be megabytes each. */
+export const TaskSummary = Type.Omit(TaskDetails, ['data', 'result']);
+export type TaskSummary = Static<typeof TaskSummary>;
+
 export const ShellResult = Type.Object({
   exitCode: nullable(Type.Integer()),
   signal: nullable(Type.String()),

@@ -89,7 +89,8 @@ export class AgentApi {
         query: { ...this.#account, delegateInstanceId: delegateId },
       });
     } catch (error) {
-      if (error instanceof ManagerError && error.status < 500) return null;
+      // Taken by another, gone, or not for this delegate. Anything else may pass, and the task is still ours to take.
+      if (error instanceof ManagerError && [403, 404, 409].includes(error.status)) return null;
       throw error;
     }
   }

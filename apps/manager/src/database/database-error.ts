@@ -25,6 +25,11 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return /^(timeout exceeded when trying to connect|Connection terminated)/.test(message);
 }
 
+/** True when a text holds U+0000, which PostgreSQL cannot store: the request is at fault, on either database. */
+export function isUnstorableText(error: unknown): boolean {
+  return fieldsOf(error).code === '22021';
+}
+
 const NETWORK_ERRORS: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

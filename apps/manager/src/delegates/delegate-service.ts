@@ -15,15 +15,23 @@ import type { Presence } from './presence.ts';
 const SUPPORTED_MONTHS = 6;
 const IMMUTABLE_VERSION = /^(\d{2})\.(\d{2})\.\d+/;
 
+/** Who has to know that a delegate's process is a new one. */
+export interface RestartListener {
+  /** What its earlier process was doing is lost. */
+  delegateRestarted(accountId: string, delegateId: string): Promise<void>;
+}
+
 export class DelegateService {
   readonly #store: DelegateStore;
   readonly #presence: Presence;
   readonly #clock: Clock;
+  readonly #restarts: RestartListener;
 
-  constructor(store: DelegateStore, presence: Presence, clock: Clock) {
+  constructor(store: DelegateStore, presence: Presence, clock: Clock, restarts: RestartListener) {
     this.#store = store;
     this.#presence = presence;
     this.#clock = clock;
+    this.#restarts = restarts;
   }
 
   /** When it returns, the delegate is stored and present on this replica. An instance that restarted keeps its id. */
@@ -36,9 +44,11 @@ export class DelegateService {
       });
     }
     const hostName = request.hostName ?? '';
-    const known =
-      (request.delegateId === undefined ? null : await this.#store.find(accountId, request.delegateId)) ??
-      (await this.#store.findGone(accountId, name, hostName));
+    // Whoever reconnects says its id; whoever says none has just started.
+    const reconnected = request.delegateId === undefined ? null : await this.#store.find(accountId, request.delegateId);
+    const replaced = reconnected === null ? await this.#store.findGone(accountId, name, hostName) : null;
+    if (replaced !== null) await this.#restarts.delegateRestarted(accountId, replaced.id);
+    const known = reconnected ?? replaced;
     const registration: Registration = {
       id: known?.id ?? randomUUID(),
       accountId,
@@ -56,6 +66,9 @@ export class DelegateService {
     const now = this.#now();
     if (known === null || !isSame(known, registration))
       await this.#store.register(registration, this.#presence.replicaId, now);
+    // Cut while it registered: it is not here, and nothing would ever take it off the list.
+    if (caller.connection.socket.destroyed)
+      throw new SallyportError('SERVICE_UNAVAILABLE', 'The connection was closed.');
     this.#presence.touch({ ...registration, connected: true, registeredAt: now, lastSeen: now }, via);
     return registration.id;
   }

@@ -1,6 +1,6 @@
 import { type ErrorBody, errorBody, type FieldError, SallyportError } from '@sallyport/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { DatabaseError, isDatabaseUnavailable } from '../database/database-error.ts';
+import { DatabaseError, isDatabaseUnavailable, isUnstorableText } from '../database/database-error.ts';
 import { explainValidation } from './validation.ts';
 
 const RETRY_AFTER_SECONDS = 2;
@@ -9,7 +9,7 @@ const RETRY_AFTER_SECONDS = 2;
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { error, fields } = translate(thrown, request);
   if (error.status >= 500) {
-    request.log.error({ err: thrown, route: request.routeOptions.url }, `answered ${error.code}`);
+    request.log.error({ correlationId: request.id, err: thrown, route: request.routeOptions.url }, `answered ${error.code}`);
   }
   if (error.status === 503 || error.status === 429) reply.header('retry-after', RETRY_AFTER_SECONDS);
   return sendError(reply, error, request.id, fields);
@@ -47,6 +47,9 @@ function translate(thrown: unknown, request: FastifyRequest): { error: Sallyport
   }
   if (thrown instanceof DatabaseError || isDatabaseUnavailable(thrown)) {
     return { error: new SallyportError('SERVICE_UNAVAILABLE', 'The control plane cannot reach its database.') };
+  }
+  if (isUnstorableText(thrown)) {
+    return { error: new SallyportError('INVALID_REQUEST', 'A text of the request holds the character U+0000.') };
   }
   if (failure.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     const limit = request.routeOptions.bodyLimit;

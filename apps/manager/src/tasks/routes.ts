@@ -1,9 +1,8 @@
-import { CreateTaskRequest, restResponse, success, TaskDetails, TaskStatus } from '@sallyport/protocol';
+import { CreateTaskRequest, restResponse, success, TaskDetails, TaskStatus, TaskSummary } from '@sallyport/protocol';
 import { Type } from 'typebox';
 import { accountOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';
 import type { TaskService } from './task-service.ts';
-import type { Task } from './task-store.ts';
 
 const tags = ['tasks'];
 const Account = { accountIdentifier: Type.Optional(Type.String()) };
@@ -40,7 +39,7 @@ export function taskRoutes(tasks: TaskService): Registration {
             limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
             before: Type.Optional(Type.String({ maxLength: 64 })),
           }),
-          response: { 200: restResponse(Type.Array(TaskDetails)) },
+          response: { 200: restResponse(Type.Array(TaskSummary)) },
         },
       },
       async (request) => {
@@ -93,6 +92,6 @@ export function taskRoutes(tasks: TaskService): Registration {
   };
 }
 
-function details({ expiresAt: _, ...task }: Task): TaskDetails {
+function details<T extends { readonly expiresAt: number }>({ expiresAt: _, ...task }: T): Omit<T, 'expiresAt'> {
   return task;
 }

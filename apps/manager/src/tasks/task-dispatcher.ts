@@ -3,11 +3,15 @@ import type { Logger } from 'pino';
 import type { Bus } from '../bus/bus.ts';
 import type { Presence, PresentDelegate } from '../delegates/presence.ts';
 import { accepts } from './eligibility.ts';
-import type { Task, TaskStore } from './task-store.ts';
+import type { ListedTask, TaskStore } from './task-store.ts';
 
 /** A task that its first choice did not take is offered again, to any eligible delegate, this often. */
 const OFFER_AGAIN_EVERY_MS = 2_000;
-const BATCH = 500;
+/** Tasks of one account that a sweep looks at, the oldest first. */
+const SWEPT_PER_ACCOUNT = 50;
+/** Tasks that are looked through for a delegate which connects or polls, and how many of them it is offered at once. */
+const LOOKED_THROUGH = 2_000;
+const OFFERED_AT_ONCE = 100;
 
 /**
  * Offers queued tasks to delegates that are connected to this replica: each task to one delegate at a time, so that a
@@ -47,11 +51,14 @@ export class TaskDispatcher {
 
   /** Queued tasks that this delegate may take, for one that just connected or polls. */
   async eventsFor(delegate: PresentDelegate): Promise<TaskEvent[]> {
-    const tasks = await this.#store.queued([delegate.accountId], BATCH);
-    return tasks.filter((task) => accepts(delegate, task)).map((task) => eventOf(task, 'DelegateTaskEvent'));
+    const tasks = await this.#store.queued([delegate.accountId], LOOKED_THROUGH);
+    return tasks
+      .filter((task) => accepts(delegate, task))
+      .slice(0, OFFERED_AT_ONCE)
+      .map((task) => eventOf(task, 'DelegateTaskEvent'));
   }
 
-  #offer(task: Task): void {
+  #offer(task: ListedTask): void {
     const willing = this.#presence
       .ofAccount(task.accountIdentifier)
       .filter((delegate) => delegate.capacity !== 0 && accepts(delegate, task));
@@ -66,7 +73,7 @@ export class TaskDispatcher {
     if (this.#sweeping) return;
     this.#sweeping = true;
     try {
-      for (const task of await this.#store.queued(this.#presence.accountIds(), BATCH)) this.#offer(task);
+      for (const task of await this.#store.queued(this.#presence.accountIds(), SWEPT_PER_ACCOUNT)) this.#offer(task);
     } catch (error) {
       this.#logger.error({ err: error }, 'queued tasks were not offered; trying again');
     } finally {
@@ -75,6 +82,6 @@ export class TaskDispatcher {
   }
 }
 
-function eventOf(task: Task, eventType: TaskEvent['eventType']): TaskEvent {
+function eventOf(task: ListedTask, eventType: TaskEvent['eventType']): TaskEvent {
   return { accountId: task.accountIdentifier, delegateTaskId: task.id, sync: false, taskType: task.type, eventType };
 }

@@ -17,8 +17,11 @@ function judge(code: string | undefined, result: unknown, error: string | undefi
   // Known pollers always say OK, whatever happened; a shell's own end is in its result.
   const shell = Value.Check(ShellResult, result) ? shellFailure(result) : null;
   const failed = (code !== undefined && code !== 'OK') || shell !== null || (error !== undefined && error !== '');
-  return { failed, result, error: failed ? error || shell || `the delegate reported ${code}` : null };
+  return { failed, result, error: failed ? storable(error || shell || `the delegate reported ${code}`) : null };
 }
+
+/** PostgreSQL stores no U+0000, and a report must not be lost for one. */
+const storable = (text: string): string => text.replaceAll('\0', '\uFFFD');
 
 function shellFailure(result: ShellResult): string | null {
   if (result.timedOut) return `the script was stopped after ${Math.round(result.durationMs / 1000)} s, its time limit`;

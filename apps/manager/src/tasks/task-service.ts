@@ -17,7 +17,7 @@ import type { Clock } from '../clock.ts';
 import type { DelegateStore } from '../delegates/delegate-store.ts';
 import { Tally } from '../metrics/tally.ts';
 import { accepts } from './eligibility.ts';
-import type { Outcome, Task, TaskStore } from './task-store.ts';
+import type { ListedTask, Outcome, Task, TaskStore } from './task-store.ts';
 
 const SWEEP_EVERY_MS = 1_000;
 /** A delegate stops a task itself when its time is over; this is how long its report may take to arrive. */
@@ -129,7 +129,10 @@ export class TaskService {
     }
   }
 
-  async list(accountId: string, filter: { status?: TaskStatus; before?: string; limit: number }): Promise<Task[]> {
+  async list(
+    accountId: string,
+    filter: { status?: TaskStatus; before?: string; limit: number },
+  ): Promise<ListedTask[]> {
     const { before: beforeId, ...rest } = filter;
     const before = beforeId === undefined ? {} : { before: await this.get(accountId, beforeId) };
     return this.#parts.store.list(accountId, { ...rest, ...before });
@@ -189,6 +192,14 @@ export class TaskService {
     await this.#finish({ id, accountIdentifier: accountId, delegateId }, outcome);
   }
 
+  /** A process that ended takes its running tasks along: its successor knows nothing of them. */
+  async delegateRestarted(accountId: string, delegateId: string): Promise<void> {
+    for (const task of await this.#parts.store.heldBy(accountId, delegateId)) {
+      const error = `its delegate '${task.delegateName ?? delegateId}' restarted`;
+      await this.#finish(task, { status: 'FAILED', result: null, error });
+    }
+  }
+
   async #finish(
     task: Pick<Task, 'id' | 'accountIdentifier'> & { delegateId: string | null },
     outcome: Outcome,
@@ -242,7 +253,7 @@ export class TaskService {
   }
 }
 
-function wanted(task: Task): string {
+function wanted(task: ListedTask): string {
   return task.selectors.length === 0
     ? ''
     : ` (it asks for ${task.selectors.map((selector) => `"${selector}"`).join(' and ')})`;

@@ -1,5 +1,5 @@
-import { type TaskDetails, TaskStatus } from '@sallyport/protocol';
-import type { Kysely, Selectable, Transaction } from 'kysely';
+import { type TaskDetails, TaskStatus, type TaskSummary } from '@sallyport/protocol';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Schema, TaskRow } from '../database/schema.ts';
@@ -8,6 +8,29 @@ export interface Task extends TaskDetails {
   /** When a task that is still queued or running has run out of time. */
   readonly expiresAt: number;
 }
+
+/**
+ * A task without its data and result. Whatever reads many tasks reads these: a few hundred tasks with their results are
+ * gigabytes, and would stall every other account.
+ */
+export interface ListedTask extends TaskSummary {
+  readonly expiresAt: number;
+}
+
+const LISTED = [
+  'tasks.id',
+  'tasks.account_id',
+  'tasks.type',
+  'tasks.selectors',
+  'tasks.timeout_ms',
+  'tasks.status',
+  'tasks.delegate_id',
+  'tasks.created_at',
+  'tasks.expires_at',
+  'tasks.started_at',
+  'tasks.finished_at',
+  'tasks.error',
+] as const;
 
 export interface Outcome {
   readonly status: 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'EXPIRED';
@@ -48,6 +71,7 @@ export class TaskStore {
 
   async find(accountId: string, id: string): Promise<Task | null> {
     const row = await this.#select()
+      .selectAll('tasks')
       .where('tasks.id', '=', id)
       .where('tasks.account_id', '=', accountId)
       .executeTakeFirst();
@@ -55,8 +79,8 @@ export class TaskStore {
   }
 
   /** Newest first; `before` continues below that task. */
-  async list(accountId: string, filter: { status?: TaskStatus; before?: Task; limit: number }): Promise<Task[]> {
-    let query = this.#select().where('tasks.account_id', '=', accountId);
+  async list(accountId: string, filter: { status?: TaskStatus; before?: Task; limit: number }): Promise<ListedTask[]> {
+    let query = this.#select().select(LISTED).where('tasks.account_id', '=', accountId);
     const { status, before } = filter;
     if (status !== undefined) query = query.where('tasks.status', '=', status);
     if (before !== undefined) {
@@ -72,19 +96,27 @@ export class TaskStore {
       .orderBy('tasks.id', 'desc')
       .limit(filter.limit)
       .execute();
-    return rows.map(fromRow);
+    return rows.map(listed);
   }
 
-  /** Tasks that wait for a delegate, oldest first. */
-  async queued(accountIds: readonly string[], limit: number): Promise<Task[]> {
+  /** Tasks that wait for a delegate: the oldest of each account, so that one account's heap hides nobody else's. */
+  async queued(accountIds: readonly string[], perAccount: number): Promise<ListedTask[]> {
     if (accountIds.length === 0) return [];
-    const rows = await this.#select()
-      .where('tasks.status', '=', 'QUEUED')
-      .where('tasks.account_id', 'in', accountIds)
-      .orderBy('tasks.created_at')
-      .limit(limit)
+    const rows = await this.#database
+      .with('ranked', (database) =>
+        database
+          .selectFrom('tasks')
+          .select(LISTED)
+          .select(sql<number>`row_number() over (partition by account_id order by created_at, id)`.as('position'))
+          .where('status', '=', 'QUEUED')
+          .where('account_id', 'in', accountIds),
+      )
+      .selectFrom('ranked')
+      .selectAll()
+      .where('position', '<=', perAccount)
+      .orderBy('created_at')
       .execute();
-    return rows.map(fromRow);
+    return rows.map((row) => listed({ ...row, delegate_name: null }));
   }
 
   /** One delegate gets it: true for the first only. */
@@ -123,8 +155,9 @@ export class TaskStore {
   }
 
   /** Tasks that are queued or running past their time; `running` ones get `graceMs` for their delegate's own report. */
-  async overdue(now: number, graceMs: number, limit: number): Promise<Task[]> {
+  async overdue(now: number, graceMs: number, limit: number): Promise<ListedTask[]> {
     const rows = await this.#select()
+      .select(LISTED)
       .where((where) =>
         where.or([
           where.and([where('tasks.status', '=', 'QUEUED'), where('tasks.expires_at', '<=', now)]),
@@ -133,12 +166,13 @@ export class TaskStore {
       )
       .limit(limit)
       .execute();
-    return rows.map(fromRow);
+    return rows.map(listed);
   }
 
   /** Running tasks whose delegate is held by no replica since `before`, or is deleted. */
-  async abandoned(before: number, limit: number): Promise<Task[]> {
+  async abandoned(before: number, limit: number): Promise<ListedTask[]> {
     const rows = await this.#select()
+      .select(LISTED)
       .where('tasks.status', '=', 'RUNNING')
       .where((where) =>
         where.or([
@@ -148,24 +182,43 @@ export class TaskStore {
       )
       .limit(limit)
       .execute();
-    return rows.map(fromRow);
+    return rows.map(listed);
+  }
+
+  /** Running tasks that this delegate holds. */
+  async heldBy(accountId: string, delegateId: string): Promise<ListedTask[]> {
+    const rows = await this.#select()
+      .select(LISTED)
+      .where('tasks.account_id', '=', accountId)
+      .where('tasks.delegate_id', '=', delegateId)
+      .where('tasks.status', '=', 'RUNNING')
+      .execute();
+    return rows.map(listed);
   }
 
   #select() {
     return this.#database
       .selectFrom('tasks')
       .leftJoin('delegates', 'delegates.id', 'tasks.delegate_id')
-      .selectAll('tasks')
       .select('delegates.name as delegate_name');
   }
 }
 
+type ListedRow = Omit<Selectable<TaskRow>, 'data' | 'result'> & { delegate_name: string | null };
+
 function fromRow(row: Selectable<TaskRow> & { delegate_name: string | null }): Task {
+  return {
+    ...listed(row),
+    data: JSON.parse(row.data) as unknown,
+    result: row.result === null ? null : (JSON.parse(row.result) as unknown),
+  };
+}
+
+function listed(row: ListedRow): ListedTask {
   return {
     id: row.id,
     accountIdentifier: row.account_id,
     type: row.type,
-    data: JSON.parse(row.data) as unknown,
     selectors: Value.Parse(Strings, JSON.parse(row.selectors)),
     timeout: row.timeout_ms,
     status: Value.Parse(TaskStatus, row.status),
@@ -174,7 +227,6 @@ function fromRow(row: Selectable<TaskRow> & { delegate_name: string | null }): T
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
-    result: row.result === null ? null : (JSON.parse(row.result) as unknown),
     error: row.error,
     expiresAt: row.expires_at,
   };
