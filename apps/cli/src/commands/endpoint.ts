@@ -1,15 +1,17 @@
 import type { AgentMtlsEndpointDetails, AgentMtlsEndpointRequest, EndpointMode } from '@sallyport/protocol';
 import { Argument, Command, Option } from 'commander';
-import type { Answer } from '../api.ts';
-import { describeCertificates, readCaCertificates } from '../ca-certificates.ts';
+import { readCaCertificates } from '../ca-certificates.ts';
 import { confirmed, withYes } from '../confirmation.ts';
 import { usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { example } from '../help.ts';
 import { oneOf, required } from '../options.ts';
-import { fields } from '../output/table.ts';
 import { type Session, type Tools, withApi } from '../session.ts';
+import { authoritiesCommand } from './endpoint-authorities.ts';
+import { readinessCommand } from './endpoint-readiness.ts';
 import { refusalsCommand } from './endpoint-refusals.ts';
+import { type SafetyOptions, safetyQuery, withSafety } from './endpoint-safety.ts';
+import { showEndpoint as show } from './endpoint-show.ts';
 
 const ENDPOINT = '/ng/api/agent/mtls/endpoint';
 const AVAILABILITY = '/ng/api/agent/mtls/check-availability';
@@ -43,24 +45,32 @@ export function endpointCommand(tools: Tools): Command {
       }),
     );
 
-  example(endpoint.command('mode'), 'sallyport endpoint mode strict')
+  withSafety(example(endpoint.command('mode'), 'sallyport endpoint mode strict --only-if-ready --revert-after 10m'))
     .description('strict: plain delegates are cut off and refused; loose: they are accepted beside those on mTLS')
     .addArgument(new Argument('<mode>', 'the new mode').choices(Object.keys(MODES)).argParser(oneOf(MODES)))
-    .action((value: EndpointMode, _options: object, command: Command) =>
-      withApi(tools, command, async (session) => show(session, await write(session, 'PATCH', { mode: value }))),
+    .action((value: EndpointMode, safety: SafetyOptions, command: Command) =>
+      withApi(tools, command, async (session) => show(session, await write(session, 'PATCH', { mode: value }, safety))),
     );
 
-  withChanges(example(endpoint.command('update'), 'sallyport endpoint update --ca-certificates old-and-new-ca.crt'), {
-    create: false,
-  })
+  example(endpoint.command('confirm'), 'sallyport endpoint confirm')
+    .description('keep a change that was made with --revert-after (exit code 6 when none is waiting)')
+    .action((_options: object, command: Command) =>
+      withApi(tools, command, async (session) => {
+        const query = { accountIdentifier: session.account() };
+        show(session, await session.api.call<AgentMtlsEndpointDetails>('POST', `${ENDPOINT}/confirm`, { query }));
+      }),
+    );
+
+  const update = example(endpoint.command('update'), 'sallyport endpoint update --ca-certificates old-and-new-ca.crt');
+  withSafety(withChanges(update, { create: false }))
     .description('change what is given and leave the rest; connections that no longer hold are cut')
-    .action((options: ChangeOptions, command: Command) =>
+    .action((options: ChangeOptions & SafetyOptions, command: Command) =>
       withApi(tools, command, async (session) => {
         const request = await changes(tools, options);
         if (Object.keys(request).length === 0) {
           throw usageError('Nothing to change was given.', 'Give --prefix, --ca-certificates or --mode.');
         }
-        show(session, await write(session, 'PATCH', request));
+        show(session, await write(session, 'PATCH', request, options));
       }),
     );
 
@@ -91,6 +101,8 @@ export function endpointCommand(tools: Tools): Command {
       }),
     );
 
+  endpoint.addCommand(readinessCommand(tools));
+  endpoint.addCommand(authoritiesCommand(tools));
   endpoint.addCommand(refusalsCommand(tools));
   return endpoint;
 }
@@ -118,42 +130,13 @@ async function changes(tools: Tools, options: ChangeOptions): Promise<AgentMtlsE
   };
 }
 
-const write = (session: Session, method: 'POST' | 'PATCH', body: AgentMtlsEndpointRequest) =>
+const write = (
+  session: Session,
+  method: 'POST' | 'PATCH',
+  body: AgentMtlsEndpointRequest,
+  safety: SafetyOptions = {},
+) =>
   session.api.call<AgentMtlsEndpointDetails>(method, ENDPOINT, {
-    query: { accountIdentifier: session.account() },
+    query: { accountIdentifier: session.account(), ...safetyQuery(safety) },
     body,
   });
-
-function show({ output }: Session, { resource, metaData }: Answer<AgentMtlsEndpointDetails>): void {
-  output.result(resource, () =>
-    fields([
-      ['URL', typeof metaData['url'] === 'string' ? metaData['url'] : `https://${resource.fqdn}`],
-      ['Host name', resource.fqdn],
-      ['Mode', resource.mode],
-      ['Account', resource.accountId],
-      ['UUID', resource.uuid],
-      ['CA certificates', describeCertificates(resource.caCertificates)],
-    ]),
-  );
-  for (const warning of warningsOf(metaData)) {
-    output.warn(
-      warning.code,
-      warning.subject === undefined ? warning.message : `${warning.subject}: ${warning.message}`,
-    );
-  }
-}
-
-interface Warning {
-  readonly code: string;
-  readonly message: string;
-  readonly subject?: string;
-}
-
-function warningsOf(metaData: Answer<unknown>['metaData']): Warning[] {
-  const { warnings } = metaData;
-  if (!Array.isArray(warnings)) return [];
-  return warnings.filter(
-    (entry: unknown): entry is Warning =>
-      typeof entry === 'object' && entry !== null && 'message' in entry && 'code' in entry,
-  );
-}
