@@ -9,7 +9,10 @@ const RETRY_AFTER_SECONDS = 2;
 export function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { error, fields } = translate(thrown, request);
   if (error.status >= 500) {
-    request.log.error({ correlationId: request.id, err: thrown, route: request.routeOptions.url }, `answered ${error.code}`);
+    request.log.error(
+      { correlationId: request.id, err: thrown, route: request.routeOptions.url },
+      `answered ${error.code}`,
+    );
   }
   if (error.status === 503 || error.status === 429) reply.header('retry-after', RETRY_AFTER_SECONDS);
   return sendError(reply, error, request.id, fields);
