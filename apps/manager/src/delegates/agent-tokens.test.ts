@@ -199,6 +199,21 @@ test("a JWE is decrypted once, and again after any change of the account's token
   assert.equal(reads(), before);
 });
 
+test("the account's tokens are read once for all of its JWEs, and again after a change of them", async (t) => {
+  const { tokens, bus, stored, reads } = await rig(t);
+  const another = async () => `Delegate ${await jwe({})}`;
+  for (let time = 0; time < 3; time += 1) assert.equal(await tokens.verify('acc-1', await another()), 'one');
+  assert.equal(reads(), 1);
+  stored.set('acc-1', [token('one', KEY, { status: 'REVOKED' })]);
+  await bus.deliver({ type: 'tokens-changed', accountId: 'acc-1' });
+  await refused(tokens.verify('acc-1', await another()), 'REVOKED_TOKEN');
+  stored.set('acc-1', [token('one', KEY)]);
+  bus.hears = false;
+  assert.equal(await tokens.verify('acc-1', await another()), 'one');
+  stored.set('acc-1', []);
+  await refused(tokens.verify('acc-1', await another()), 'INVALID_TOKEN');
+});
+
 test('while announcements may be missed nothing is kept and nothing kept is used', async (t) => {
   const { tokens, bus, stored } = await rig(t);
   const mine = `Delegate ${await jwe({})}`;
