@@ -1,4 +1,4 @@
-import { createHash, type X509Certificate } from 'node:crypto';
+import { hash, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import {
   type CertificateFacts,
@@ -93,7 +93,7 @@ export class Admission {
     // The same leaf may come with other intermediates, and so end at another CA of the bundle.
     const sent = [endpoint.trustKey, leaf.fingerprint256, ...chainSent.map(({ fingerprint256 }) => fingerprint256)];
     // Hashed: a client may send a hundred certificates, and others in every connection.
-    const key = createHash('sha256').update(sent.join()).digest('base64');
+    const key = hash('sha256', sent.join(), 'base64');
     const kept = this.#traced.get(key);
     if (kept !== undefined) return kept;
     const path: IssuerPath = traceIssuers(leaf, chainSent, endpoint.authorities, (above) => this.#describe(above));

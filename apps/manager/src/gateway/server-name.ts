@@ -1,6 +1,7 @@
-import { isIP } from 'node:net';
+import { isIPv4 } from 'node:net';
 
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+/** Labels of 1 to 63 characters and dots between them; an IPv6 address is none, for its colons. */
+const NAME = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
 /**
  * The canonical form of a name from SNI or a Host header: lower case, no trailing dot; null for anything that is not
@@ -11,8 +12,8 @@ export function canonicalServerName(name: string | false | null | undefined): st
   if (typeof name !== 'string') return null;
   const lower = name.toLowerCase();
   const bare = lower.endsWith('.') ? lower.slice(0, -1) : lower;
-  if (bare === '' || bare.length > 253 || isIP(bare) !== 0) return null;
-  return bare.split('.').every((label) => LABEL.test(label)) ? bare : null;
+  if (bare.length > 253 || !NAME.test(bare) || isIPv4(bare)) return null;
+  return bare;
 }
 
 /** The canonical name in a Host header, its port dropped; null when it holds no host name. */
