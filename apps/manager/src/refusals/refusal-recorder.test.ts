@@ -133,6 +133,20 @@ test('while the store hangs, one write is under way and the rest waits in bounde
   assert.ok((shelf.writes[1]?.length ?? 0) <= 2_500);
 });
 
+test('what is recorded while a write is under way is written after it, without being asked for', async () => {
+  const shelf = new Shelf();
+  const { recorder: made } = recorder(shelf);
+  const hang = Promise.withResolvers<void>();
+  shelf.hold = hang.promise;
+  made.record(refusal());
+  const first = made.flush();
+  made.record(refusal({ message: 'meanwhile' }));
+  shelf.hold = Promise.resolve();
+  hang.resolve();
+  await first;
+  await eventually('it is written', () => shelf.groups.at(-1)?.message === 'meanwhile');
+});
+
 test('a store that fails loses that write, says so, and gets the next one', async () => {
   const shelf = new Shelf();
   const { recorder: made, log } = recorder(shelf);
