@@ -45,16 +45,22 @@ export async function readProfiles(directory: string): Promise<Profiles> {
 }
 
 /**
- * Adds or replaces one profile and makes it the current one. When it returns, the file (0600, in a folder made 0700)
+ * Adds or replaces one profile and makes it the current one (with `keepCurrent` only when there is none). When it returns, the file (0600, in a folder made 0700)
  * holds the whole new content and is on disk; whoever reads it meanwhile sees the old content or the new, never a part.
  * Of two writers at the same moment one wins.
  */
-export async function writeProfile(directory: string, name: string, profile: Profile): Promise<string> {
+export async function writeProfile(
+  directory: string,
+  name: string,
+  profile: Profile,
+  { keepCurrent = false }: { readonly keepCurrent?: boolean } = {},
+): Promise<string> {
   if (!PROFILE_NAME.test(name)) {
     throw usageError(`"${name}" is not a profile name.`, 'Use up to 64 letters, digits, dots, dashes and underscores.');
   }
-  const { file, profiles } = await readProfiles(directory);
-  await replaceFile(directory, file, name, new Map([...profiles, [name, profile]]));
+  const { file, current, profiles } = await readProfiles(directory);
+  const next = keepCurrent ? (current ?? name) : name;
+  await replaceFile(directory, file, next, new Map([...profiles, [name, profile]]));
   return file;
 }
 

@@ -25,6 +25,7 @@ import { DelegateService } from './delegates/delegate-service.ts';
 import { DelegateStore } from './delegates/delegate-store.ts';
 import { LimitedAgentAuthentication } from './delegates/limited-authentication.ts';
 import { PinnedDelegates, pinGuard } from './delegates/pinned-delegates.ts';
+import { watchPollers } from './delegates/poller-trust.ts';
 import { Presence } from './delegates/presence.ts';
 import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
@@ -149,6 +150,7 @@ export async function createContext(
     closers.push(() => dispatcher.stop());
     await presence.start(secrets.databaseUrl === null);
     closers.push(() => presence.stop());
+    closers.push(watchPollers(bus, directory, presence));
 
     const listeners: { server: Server | null; gateway: Gateway | null; streams: PushStreams | null } = {
       server: null,

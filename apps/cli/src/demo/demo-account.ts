@@ -7,6 +7,8 @@ import type {
   TaskDetails,
 } from '@sallyport/protocol';
 import type { Api } from '../api.ts';
+import { CliError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
 
 export const DEMO_ACCOUNT = 'acme';
 const query = { accountIdentifier: DEMO_ACCOUNT };
@@ -28,11 +30,22 @@ export class DemoAccount {
       await this.#api.call('POST', '/ng/api/accounts', { body: { identifier: DEMO_ACCOUNT, name: 'Acme' } });
     if (account?.mtlsEnabled !== true) {
       await this.#api.call('PATCH', `/ng/api/accounts/${DEMO_ACCOUNT}`, { body: { mtlsEnabled: true } });
-      const caCertificates = readFileSync(caCertificateFile, 'utf8');
-      const body = { domainPrefix: DEMO_ACCOUNT, caCertificates, mode: 'LOOSE' };
-      await this.#api.call('POST', '/ng/api/agent/mtls/endpoint', { query, body });
     }
-    return (await this.#api.call<AgentMtlsEndpointDetails>('GET', '/ng/api/agent/mtls/endpoint', { query })).resource;
+    const found = await this.#endpoint();
+    if (found !== null) return found;
+    const caCertificates = readFileSync(caCertificateFile, 'utf8');
+    const body = { domainPrefix: DEMO_ACCOUNT, caCertificates, mode: 'LOOSE' };
+    return (await this.#api.call<AgentMtlsEndpointDetails>('POST', '/ng/api/agent/mtls/endpoint', { query, body }))
+      .resource;
+  }
+
+  async #endpoint(): Promise<AgentMtlsEndpointDetails | null> {
+    try {
+      return (await this.#api.call<AgentMtlsEndpointDetails>('GET', '/ng/api/agent/mtls/endpoint', { query })).resource;
+    } catch (error) {
+      if (error instanceof CliError && error.exit === EXIT.notFound) return null;
+      throw error;
+    }
   }
 
   /** The value of the account's default delegate token. */

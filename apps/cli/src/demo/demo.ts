@@ -42,12 +42,18 @@ export async function startDemo(tools: Tools): Promise<Running> {
     stopping.push(() => api.close());
     const account = new DemoAccount(api);
     const endpoint = await account.ensure(files.caCertificate);
-    const profiles = await writeProfile(tools.environment.configDirectory, PROFILE, {
-      url: connection.url,
-      key: connection.key,
-      account: DEMO_ACCOUNT,
-      ...(connection.caFile !== undefined && { caFile: connection.caFile }),
-    });
+    // Whoever works with another control plane from here keeps on talking to that one.
+    const profiles = await writeProfile(
+      tools.environment.configDirectory,
+      PROFILE,
+      {
+        url: connection.url,
+        key: connection.key,
+        account: DEMO_ACCOUNT,
+        ...(connection.caFile !== undefined && { caFile: connection.caFile }),
+      },
+      { keepCurrent: true },
+    );
 
     const { caFile } = connection;
     const common = {

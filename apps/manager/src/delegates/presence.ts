@@ -185,6 +185,13 @@ export class Presence {
     if (entry?.accountId === accountId) entry.capacity = capacity;
   }
 
+  /** Takes off the account's pollers whose way in no longer holds: they are gone now, not after a time of silence. */
+  dropPollers(accountId: string, holds: (via: Via) => boolean): void {
+    for (const entry of [...(this.#byAccount.get(accountId) ?? [])]) {
+      if (!entry.streaming && !holds(entry.via)) this.leave(accountId, entry.id);
+    }
+  }
+
   /** The delegate said goodbye, its stream ended, or it was deleted. */
   leave(accountId: string, delegateId: string): void {
     const entry = this.#entries.get(delegateId);
