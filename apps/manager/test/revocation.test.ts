@@ -228,7 +228,8 @@ test('a stored list that cannot be read whole admits nobody of its account, and 
   const stream = await rig.stream('other', other);
   const database = new DatabaseSync(join(dev.dataDirectory, 'sallyport.db'));
   // Other bytes under another digest, as a list of its own; the one that is in memory stands for its own digest only.
-  database.prepare("UPDATE crls SET serials = ?, digest = 'x'").run(Uint8Array.of(1, 0, 0, 0, 9, 1));
+  database.prepare("UPDATE crl_parts SET bytes = ?, digest = 'x'").run(Uint8Array.of(1, 0, 0, 0, 1, 1));
+  database.exec("UPDATE crls SET digest = 'x', serials_bytes = 6, entries = 2");
   database.close();
   await rig.must('PATCH', 'crl-policy', { whenExpired: 'USE_STALE', staleHours: 1 });
   assert.match((await stream.closed).reason, /^SERVICE_UNAVAILABLE: /);

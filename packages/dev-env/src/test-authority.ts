@@ -45,7 +45,7 @@ export class TestAuthority {
 
   /** A CRL, PEM: of now and for an hour unless told. */
   crl(
-    revoked: readonly Pick<IssuedCertificate, 'facts'>[],
+    revoked: readonly { readonly facts: Pick<IssuedCertificate['facts'], 'serialNumber'> }[],
     options: { number?: number; thisUpdate?: Date; nextUpdate?: Date } = {},
   ): Promise<string> {
     const { number = 1, thisUpdate = new Date(), nextUpdate = new Date(thisUpdate.getTime() + HOUR_MS) } = options;

@@ -40,6 +40,12 @@ export function makeCrl(wish: CrlWish): Promise<Der> {
   const date = time(thisUpdate);
   const entries: Der[] = [];
   for (const serial of wish.revoked ?? []) {
+    // Quicker than the writer: tests make 100,000 of them.
+    if (wish.entryExtensions === undefined && serial.length < 64 && (serial[0] ?? 0) < 0x80 && serial[0] !== 0) {
+      const size = 2 + serial.length + date.length;
+      entries.push(Uint8Array.of(0x30, size, 0x02, serial.length, ...serial, ...date));
+      continue;
+    }
     const more = entries.length === 0 && wish.entryExtensions !== undefined ? [sequence(...wish.entryExtensions)] : [];
     entries.push(sequence(integer(serial), date, ...more));
   }

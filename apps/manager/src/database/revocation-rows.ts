@@ -19,13 +19,21 @@ export interface CrlRow {
   names_distribution_point: 0 | 1;
   /** SHA-256 over the list as it was uploaded, lower-case hex. */
   digest: string;
-  /** The revoked serial numbers as `RevokedSerials` encodes them. */
-  serials: Uint8Array;
+  /** Of the revoked serial numbers, which lie in `crl_parts`. */
   serials_bytes: number;
   uploaded_at: Millis;
   uploaded_by: string;
   /** When its age is to be told of next; null: nothing more to tell. */
   next_notice_at: Millis | null;
+}
+
+/** A piece of a list's revoked serial numbers, as `RevokedSerials` encodes them. */
+export interface CrlPartRow {
+  account_id: string;
+  digest: string;
+  part: number;
+  written_at: Millis;
+  bytes: Uint8Array;
 }
 
 export interface CrlPolicyRow {

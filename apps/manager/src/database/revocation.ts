@@ -21,11 +21,20 @@ export async function revocation(database: Kysely<Schema>): Promise<void> {
     .addColumn('uploaded_at', 'bigint', (c) => c.notNull())
     .addColumn('uploaded_by', 'text', (c) => c.notNull())
     .addColumn('next_notice_at', 'bigint')
-    // Last, so that SQLite reads the others without it. To SQLite the name of a type means nothing for bytes.
-    .addColumn('serials', 'bytea', (c) => c.notNull())
     .addPrimaryKeyConstraint('crls_key', ['account_id', 'issuer_key'])
     .execute();
   await schema.createIndex('crls_next_notice').on('crls').column('next_notice_at').execute();
+
+  await schema
+    .createTable('crl_parts')
+    .addColumn('account_id', 'text', (c) => c.notNull().references('accounts.id').onDelete('cascade'))
+    .addColumn('digest', 'text', (c) => c.notNull())
+    .addColumn('part', 'integer', (c) => c.notNull())
+    .addColumn('written_at', 'bigint', (c) => c.notNull())
+    // SQLite takes bytes into a column of any type.
+    .addColumn('bytes', 'bytea', (c) => c.notNull())
+    .addPrimaryKeyConstraint('crl_parts_key', ['account_id', 'digest', 'part'])
+    .execute();
 
   await schema
     .createTable('crl_policies')

@@ -3,6 +3,7 @@
 
 import type {
   AllowedIdentitiesRow,
+  CrlPartRow,
   CrlPolicyRow,
   CrlRow,
   DelegatePinRow,
@@ -25,6 +26,7 @@ export interface Schema {
   webhook_deliveries: WebhookDeliveryRow;
   webhook_notices: WebhookNoticeRow;
   crls: CrlRow;
+  crl_parts: CrlPartRow;
   crl_policies: CrlPolicyRow;
   denied_certificates: DeniedCertificateRow;
   allowed_identities: AllowedIdentitiesRow;

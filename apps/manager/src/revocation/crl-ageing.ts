@@ -4,6 +4,7 @@ import { AuditStore } from '../audit/audit-store.ts';
 import type { Clock } from '../clock.ts';
 import type { Schema } from '../database/schema.ts';
 import { type NoticeAt, nextNoticeAt, noticeReached } from './crl-notices.ts';
+import { CrlParts } from './crl-parts.ts';
 import { CrlStore, type StoredCrl } from './crl-store.ts';
 
 export interface CrlAgeingParts {
@@ -54,6 +55,7 @@ export class CrlAgeing {
     const { database, clock, logger } = this.#parts;
     try {
       const now = clock.now();
+      await new CrlParts(database).deleteForgotten(now.getTime());
       for (const crl of await new CrlStore(database).dueForNotice(now.getTime(), MOST_AT_ONCE))
         await this.#tell(crl, now);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   Crl,
   CrlPolicy,
@@ -58,7 +59,7 @@ export function crlRoutes(crls: CrlService): Registration {
           },
         },
         async (request) => {
-          const upload = readBody(request.headers['content-type'], request.body);
+          const upload = await readBody(request.headers['content-type'], request.body);
           const force = request.query.force ?? false;
           return answer(await crls.put(accountOf(request), upload, force, principalOf(request)));
         },
@@ -118,16 +119,19 @@ export function crlRoutes(crls: CrlService): Registration {
   };
 }
 
-function readBody(contentType: string | undefined, body: unknown): Uint8Array {
+/** Some MB: each step is a turn of the event loop of its own. */
+async function readBody(contentType: string | undefined, body: unknown): Promise<Uint8Array> {
   if (!(body instanceof Uint8Array)) {
     throw new SallyportError('INVALID_REQUEST', 'No CRL was sent.', {
       remedy: 'Send the CRL, PEM or DER, as the body.',
     });
   }
   if (!/^application\/json\b/i.test(contentType ?? '')) return body;
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+  await nextTurn();
   let parsed: unknown;
   try {
-    parsed = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+    parsed = JSON.parse(text);
   } catch {
     // Its own message quotes the text.
     throw new SallyportError('INVALID_REQUEST', 'The body is not valid JSON.');
@@ -137,5 +141,6 @@ function readBody(contentType: string | undefined, body: unknown): Uint8Array {
       remedy: 'Send {"crl": "-----BEGIN X509 CRL-----..."}, or the file itself as application/pkix-crl.',
     });
   }
+  await nextTurn();
   return Buffer.from(parsed.crl, 'latin1');
 }

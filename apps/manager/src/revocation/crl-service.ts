@@ -13,6 +13,7 @@ import type { EndpointService, EndpointWarning } from '../endpoints/endpoint-ser
 import { EndpointStore, type MtlsEndpoint } from '../endpoints/endpoint-store.ts';
 import { found } from '../endpoints/endpoint-writer.ts';
 import { nextNoticeAt } from './crl-notices.ts';
+import { CrlParts } from './crl-parts.ts';
 import { CrlStore, ruleOf, type StoredCrl } from './crl-store.ts';
 import { readUpload, type UploadedCrl } from './crl-upload.ts';
 import { alarmsOf, warningsOf } from './crl-warnings.ts';
@@ -63,6 +64,8 @@ export class CrlService {
     const authorities = authoritiesOf(caCertificates);
     const uploaded = await readUpload(upload, { authorities, expiredLists, force, now });
     const actor = describePrincipal(by);
+    const parts = new CrlParts(database);
+    for (const { digest, list } of uploaded) await parts.write(accountId, digest, list.serials.encoded, now.getTime());
     const warnings = await bus.commit({ type: 'trust-changed', accountId }, async (transaction) => {
       const endpoint = found(accountId, await new EndpointStore(transaction).lock(accountId));
       if (endpoint.caCertificates !== caCertificates) {
@@ -87,7 +90,8 @@ export class CrlService {
           await this.#record(transaction, accountId, 'crl.suspicious', stored.issuer, actor, { ...warning });
           await onAlarm(transaction, { accountId, issuer: stored.issuer, warning, at: now.getTime() });
         }
-        await crls.put(stored, one.list.serials.encoded, nextNoticeAt(stored, null));
+        await crls.put(stored, nextNoticeAt(stored, null));
+        await new CrlParts(transaction).replace(stored, last);
       }
       checkWeight(accountId, [...after.values()]);
       return alarms;
@@ -135,6 +139,7 @@ export class CrlService {
         });
       }
       await crls.delete(accountId, crl.issuerKey);
+      await new CrlParts(transaction).delete(crl);
       const { number, entries, digest } = crl;
       await this.#record(transaction, accountId, 'crl.deleted', crl.issuer, describePrincipal(by), {
         number,

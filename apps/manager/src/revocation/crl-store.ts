@@ -59,20 +59,8 @@ export class CrlStore {
     return rows.map(fromRow);
   }
 
-  /** Null when there is none, or it is another one by now. */
-  async serials({ accountId, issuerKey, digest }: StoredCrl): Promise<Uint8Array | null> {
-    const row = await this.#database
-      .selectFrom('crls')
-      .select('serials')
-      .where('account_id', '=', accountId)
-      .where('issuer_key', '=', issuerKey)
-      .where('digest', '=', digest)
-      .executeTakeFirst();
-    return row?.serials ?? null;
-  }
-
-  /** Takes the place of the list that the same key signed before. */
-  async put(crl: StoredCrl, serials: Uint8Array, nextNoticeAt: number | null): Promise<void> {
+  /** Takes the place of the list that the same key signed before. Its serial numbers have to be there: see CrlParts. */
+  async put(crl: StoredCrl, nextNoticeAt: number | null): Promise<void> {
     const columns = {
       issuer: crl.issuer,
       issuer_key_id: crl.issuerKeyId,
@@ -83,7 +71,6 @@ export class CrlStore {
       entries: crl.entries,
       names_distribution_point: crl.namesDistributionPoint ? (1 as const) : (0 as const),
       digest: crl.digest,
-      serials,
       serials_bytes: crl.serialsBytes,
       uploaded_at: crl.uploadedAt,
       uploaded_by: crl.uploadedBy,

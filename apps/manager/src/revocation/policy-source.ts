@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { Schema } from '../database/schema.ts';
 import type { AccountPolicy } from './account-policy.ts';
+import { CrlParts } from './crl-parts.ts';
 import { CrlStore, ruleOf, type StoredCrl } from './crl-store.ts';
 import { DeniedCertificateStore } from './denied-certificate-store.ts';
 import { IdentityStore } from './identity-store.ts';
@@ -18,6 +19,7 @@ const ATTEMPTS = 3;
  */
 export class PolicySource {
   readonly #crls: CrlStore;
+  readonly #parts: CrlParts;
   readonly #denied: DeniedCertificateStore;
   readonly #identities: IdentityStore;
   readonly #serials = new LRUCache<string, RevokedSerials>({
@@ -27,6 +29,7 @@ export class PolicySource {
 
   constructor(database: Kysely<Schema>) {
     this.#crls = new CrlStore(database);
+    this.#parts = new CrlParts(database);
     this.#denied = new DeniedCertificateStore(database);
     this.#identities = new IdentityStore(database);
   }
@@ -70,7 +73,7 @@ export class PolicySource {
       }
       if (!changed) return lists;
     }
-    throw new Error(`the CRLs of the account ${accountId} changed each time that they were read`);
+    throw new Error(`the CRLs of the account ${accountId} are not there as a whole, or change all the time`);
   }
 
   /** Null when the list was replaced since it was read of. */
@@ -78,7 +81,7 @@ export class PolicySource {
     const key = `${crl.accountId} ${crl.issuerKey} ${crl.digest}`;
     const kept = this.#serials.get(key);
     if (kept !== undefined) return kept;
-    const stored = await this.#crls.serials(crl);
+    const stored = await this.#parts.read(crl);
     if (stored === null) return null;
     const serials = RevokedSerials.decode(stored);
     if (serials.size !== crl.entries) throw new Error(`the stored CRL of "${crl.issuer}" is not complete`);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { longestTurn } from '@sallyport/dev-env';
 import { daysFromNow, make, makeCa, makeClient } from '../../test/certificate-maker.ts';
 import {
   type CrlWish,
@@ -11,7 +12,6 @@ import {
   makeCrl,
   serialBytes,
 } from '../../test/crl-maker.ts';
-import { longestTurn } from '../../test/longest-turn.ts';
 import { OpensslFolder, skip } from '../../test/openssl.ts';
 import { readCaBundle } from '../ca-bundle.ts';
 import { basicConstraints, extension, keyUsage } from '../issuance/certificate-builder.ts';
