@@ -97,13 +97,13 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       async (request, reply) => {
         const caller = agentOf(request);
         const { delegateId } = request.params;
+        const gone = new AbortController();
+        // The answer's own end: a listener on the socket would stay there for each poll of a kept connection.
+        reply.raw.once('close', () => gone.abort());
         await delegates.heartbeat(caller, delegateId);
         const present = presence.get(caller.accountId, delegateId);
         const queued = present === undefined ? [] : await dispatcher.eventsFor(present);
         const waitMs = queued.length > 0 ? 0 : (request.query.waitSeconds ?? 0) * 1000;
-        const gone = new AbortController();
-        // The answer's own end: a listener on the socket would stay there for each poll of a kept connection.
-        reply.raw.once('close', () => gone.abort());
         const pushed = await presence.poll(delegateId, waitMs, gone.signal);
         const known = new Set(queued.map((event) => event.delegateTaskId));
         return {

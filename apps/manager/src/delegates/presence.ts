@@ -39,7 +39,7 @@ interface Entry extends PresentDelegate {
   streaming: boolean;
   capacity: number | null;
   via: Via;
-  /** Events for a delegate that polls and is not polling right now. */
+  /** Aborts for a delegate that polls and is not polling right now. What is queued it reads itself when it does. */
   undelivered: TaskEvent[];
 }
 
@@ -155,7 +155,8 @@ export class Presence {
   poll(delegateId: string, waitMs: number, signal: AbortSignal): Promise<readonly TaskEvent[]> {
     const entry = this.#entries.get(delegateId);
     const pending = entry?.undelivered.splice(0) ?? [];
-    if (entry === undefined || entry.streaming || pending.length > 0 || waitMs <= 0) return Promise.resolve(pending);
+    if (entry === undefined || entry.streaming || pending.length > 0 || waitMs <= 0 || signal.aborted)
+      return Promise.resolve(pending);
     return new Promise((resolve) => {
       const sink: EventSink = { send: (events) => finish(events) };
       const finish = (events: readonly TaskEvent[]) => {
@@ -176,7 +177,11 @@ export class Presence {
     const entry = this.#entries.get(delegateId);
     if (entry === undefined || entry.accountId !== accountId) return false;
     if (entry.sink !== null) entry.sink.send(events);
-    else keepOnce(entry.undelivered, events);
+    else {
+      // An offer that waited could be of a task that somebody runs by then: the delegate itself, who would run it again.
+      const aborts = events.filter(({ eventType }) => eventType === 'DelegateTaskAbortEvent');
+      entry.undelivered.push(...aborts.slice(0, MAX_UNDELIVERED - entry.undelivered.length));
+    }
     return true;
   }
 
@@ -281,15 +286,5 @@ export class Presence {
 
   #now(): number {
     return this.#clock.now().getTime();
-  }
-}
-
-/** A queued task is offered again and again; the poller that has not come yet needs to hear of it once. */
-function keepOnce(waiting: TaskEvent[], events: readonly TaskEvent[]): void {
-  for (const event of events) {
-    const known = waiting.some(
-      ({ delegateTaskId, eventType }) => delegateTaskId === event.delegateTaskId && eventType === event.eventType,
-    );
-    if (!known && waiting.length < MAX_UNDELIVERED) waiting.push(event);
   }
 }
