@@ -9,7 +9,7 @@ const LOOK_EVERY_MS = 5;
 export async function eventually<T>(
   what: string,
   look: () => T | Promise<T>,
-  withinMs = 5_000,
+  withinMs = 20_000,
 ): Promise<Exclude<T, undefined | null | false>> {
   const deadline = performance.now() + withinMs;
   for (;;) {
