@@ -5,6 +5,7 @@ import { repeated } from '../options.ts';
 import { formatTime, orDash } from '../output/format.ts';
 import type { Column } from '../output/table.ts';
 import { type Tools, withApi } from '../session.ts';
+import { pinCommands } from './delegate-pin.ts';
 import { delegateRunCommand } from './delegate-run.ts';
 
 const SETUP = '/ng/api/delegate-setup';
@@ -60,6 +61,7 @@ export function delegateCommand(tools: Tools): Command {
       }),
     );
 
+  for (const command of pinCommands(tools)) delegate.addCommand(command);
   delegate.addCommand(delegateRunCommand(tools));
   return delegate;
 }

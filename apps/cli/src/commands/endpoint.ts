@@ -7,7 +7,10 @@ import { EXIT } from '../exit-codes.ts';
 import { example } from '../help.ts';
 import { oneOf, required } from '../options.ts';
 import { type Session, type Tools, withApi } from '../session.ts';
+import { allowedCommand } from './endpoint-allowed.ts';
 import { authoritiesCommand } from './endpoint-authorities.ts';
+import { crlCommand } from './endpoint-crl.ts';
+import { deniedCommand } from './endpoint-denied.ts';
 import { readinessCommand } from './endpoint-readiness.ts';
 import { refusalsCommand } from './endpoint-refusals.ts';
 import { type SafetyOptions, safetyQuery, withSafety } from './endpoint-safety.ts';
@@ -103,6 +106,9 @@ export function endpointCommand(tools: Tools): Command {
 
   endpoint.addCommand(readinessCommand(tools));
   endpoint.addCommand(authoritiesCommand(tools));
+  endpoint.addCommand(crlCommand(tools));
+  endpoint.addCommand(deniedCommand(tools));
+  endpoint.addCommand(allowedCommand(tools));
   endpoint.addCommand(refusalsCommand(tools));
   return endpoint;
 }
