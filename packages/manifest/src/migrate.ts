@@ -8,6 +8,7 @@ import { migrateHelmValues } from './helm/values.ts';
 import { migrateKubernetes } from './kubernetes/migrate-kubernetes.ts';
 import { ManifestError } from './manifest-error.ts';
 import type { MigrateOptions, Migration } from './migration.ts';
+import { isObjectName } from './object-name.ts';
 import { migrateUpgraderConfig } from './upgrader-config/migrate-config.ts';
 
 /**
@@ -46,7 +47,7 @@ function refuseOptions(options: MigrateOptions): void {
   if (scope !== undefined) {
     throw new ManifestError(
       'PROJECT_CERTIFICATE',
-      `Client certificates belong to the account, not to the ${scope}: leave the scope out. The delegate itself may belong to a project.`,
+      `Project-level certificates are not supported: client certificates belong to the account, not to the ${scope}. Leave the scope out; the delegate itself may belong to a project.`,
     );
   }
   if (options.certificate && options.secretName !== undefined) {
@@ -55,7 +56,7 @@ function refuseOptions(options: MigrateOptions): void {
       `Give either certificate and key or the Secret "${options.secretName}", not both.`,
     );
   }
-  if (options.secretName !== undefined && !/^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/.test(options.secretName)) {
+  if (options.secretName !== undefined && !isObjectName(options.secretName)) {
     throw new ManifestError(
       'OPTION_INVALID',
       `"${options.secretName}" is no name for a Secret: lower-case letters, digits, "-" and "." only.`,

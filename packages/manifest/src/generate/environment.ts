@@ -3,7 +3,7 @@ import type { Plan } from './generate-options.ts';
 
 /** The delegate's environment without its token, in the order of the sample manifest. */
 export function environment(plan: Plan, type: 'KUBERNETES' | 'DOCKER'): Record<string, string> {
-  const { connection, proxy } = plan;
+  const { connection } = plan;
   return {
     ...(type === 'KUBERNETES' && { JAVA_OPTS: '-Xms64M' }),
     ACCOUNT_ID: plan.accountId,
@@ -18,18 +18,23 @@ export function environment(plan: Plan, type: 'KUBERNETES' | 'DOCKER'): Record<s
     CLIENT_TOOLS_DOWNLOAD_DISABLED: 'true',
     LOG_STREAMING_SERVICE_URL: connection.logServiceUrl,
     DYNAMIC_REQUEST_HANDLING: 'false',
-    ...(proxy && {
-      PROXY_SCHEME: proxy.scheme,
-      PROXY_HOST: proxy.host,
-      PROXY_PORT: String(proxy.port),
-      PROXY_MANAGER: 'true',
-      NO_PROXY: proxy.noProxy ?? '',
-    }),
+    ...proxyVariables(plan),
     ...(plan.mtls && {
       DELEGATE_CLIENT_CERTIFICATE_PATH: certificatePath,
       DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: keyPath,
       GRPC_AUTHORITY_MODIFICATION_DISABLED: 'true',
     }),
+  };
+}
+
+export function proxyVariables({ proxy }: Plan): Record<string, string> {
+  if (proxy === undefined) return {};
+  return {
+    PROXY_SCHEME: proxy.scheme,
+    PROXY_HOST: proxy.host,
+    PROXY_PORT: String(proxy.port),
+    PROXY_MANAGER: 'true',
+    NO_PROXY: proxy.noProxy ?? '',
   };
 }
 

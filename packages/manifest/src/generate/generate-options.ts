@@ -2,6 +2,7 @@ import { type Endpoint, parseEndpoint } from '../endpoint.ts';
 import type { ManifestForm } from '../form.ts';
 import { imageFault } from '../image-tag.ts';
 import { ManifestError } from '../manifest-error.ts';
+import { isObjectName } from '../object-name.ts';
 import { decodeBase64, encodeBase64 } from '../pem.ts';
 import type { DelegateSize } from './sizes.ts';
 
@@ -93,7 +94,11 @@ export function plan(options: GenerateOptions): Plan {
       `"${delegateName}" is no delegate name: lower-case letters, digits and "-", at most ${longest} characters.`,
     );
   }
-  if (options.accountId === '') throw invalid('The account id is empty.');
+  // It stands in a comment: a line end in it would begin a line of YAML, or of a shell script.
+  if (!/^[\w.$-]{1,128}$/.test(options.accountId))
+    throw invalid(
+      `${JSON.stringify(options.accountId)} is no account id: letters, digits, "-", "_", "." and "$" only.`,
+    );
   if (image === '' || /\s/.test(image)) throw invalid('Give the image of the delegate, with its registry and tag.');
   const fault = mtls ? imageFault(image) : undefined;
   if (fault) throw new ManifestError('IMAGE_NOT_IMMUTABLE', fault);
@@ -103,6 +108,7 @@ export function plan(options: GenerateOptions): Plan {
   if (options.replicas !== undefined && !(Number.isInteger(options.replicas) && options.replicas > 0)) {
     throw invalid(`${options.replicas} is no number of replicas.`);
   }
+  refuseNames(options);
   refuseWrongSource(options);
   const token = options.token === undefined ? undefined : tokenValue(options.token);
   return {
@@ -111,6 +117,22 @@ export function plan(options: GenerateOptions): Plan {
     connection: mtls ? parseEndpoint(options.endpoint) : plainManager(options.endpoint),
     tokens: { hexBase64: token, upgraderHexBase64: upgrader?.token === undefined ? token : tokenValue(upgrader.token) },
   };
+}
+
+/** Kubernetes refuses other names, and they stand in comments and in shell commands. */
+function refuseNames({ mtls, tokenSecretName, tags = [] }: GenerateOptions): void {
+  const names = [
+    ['a Secret (of the client certificate)', mtls?.from === 'secret' ? mtls.secretName : undefined],
+    ['a Secret (of the delegate token)', tokenSecretName],
+    ['an issuer', mtls?.from === 'cert-manager' ? mtls.issuer.name : undefined],
+  ];
+  for (const [what, name] of names) {
+    if (name !== undefined && !isObjectName(name))
+      throw invalid(`"${name}" is no name for ${what}: lower-case letters, digits, "-" and "." only.`);
+  }
+  const tag = tags.find((text) => text.trim() === '' || /[,\p{Cc}]/u.test(text));
+  if (tag !== undefined)
+    throw invalid(`${JSON.stringify(tag)} is no tag: it is empty, or holds a comma or a line end.`);
 }
 
 function refuseWrongSource({ form, mtls, token, tokenSecretName }: GenerateOptions): void {

@@ -5,7 +5,8 @@ import { secretManifest } from '../kubernetes/secret-manifest.ts';
 import { composeFile, dockerCommand } from './docker-set.ts';
 import { type GenerateOptions, type Plan, plan as planFor } from './generate-options.ts';
 import { helmCommand, helmValuesFile } from './helm-set.ts';
-import { certificateSecret, kubernetesSet } from './kubernetes-set.ts';
+import { kubernetesSet } from './kubernetes-set.ts';
+import { certificateSecret } from './pod-parts.ts';
 import { upgraderConfig } from './upgrader-set.ts';
 
 export interface GeneratedFile {
@@ -31,8 +32,10 @@ export interface Generated {
 export function generate(options: GenerateOptions, inspector?: CertificateInspector): Generated {
   const plan = planFor(options);
   if (plan.mtls?.from === 'pem') refuseCertificate(plan.mtls, inspector);
-  const main: GeneratedFile = { ...mainFile(plan), confidential: confidential(plan) };
-  return { files: [...beside(plan), main], notes: notes(plan) };
+  const known = notes(plan);
+  const { path, text } = mainFile(plan);
+  const main = { path, text: `${heading(plan, known)}${text}`, confidential: confidential(plan) };
+  return { files: [...beside(plan), main], notes: known };
 }
 
 function mainFile(plan: Plan): { path: string; text: string } {
@@ -52,9 +55,16 @@ function mainFile(plan: Plan): { path: string; text: string } {
   }
 }
 
+/** The notes stand in the file too: who gets it by download, or from a colleague, sees nothing else. */
+function heading({ form, delegateName, accountId }: Plan, known: readonly string[]): string {
+  const apply = form === 'kubernetes' ? ' Apply it with: kubectl apply -f FILE' : '';
+  const lines = [`Delegate ${delegateName} of the account ${accountId}.${apply}`, ...known];
+  return lines.map((line) => `# ${line}\n`).join('');
+}
+
 function documents(plan: Plan): string {
   const texts = kubernetesSet(plan).map((object) => blockLines(object, { step: 2, indentSequences: false }).join('\n'));
-  return `# Delegate ${plan.delegateName} of the account ${plan.accountId}. Apply it with: kubectl apply -f FILE\n${texts.join('\n---\n')}\n`;
+  return `${texts.join('\n---\n')}\n`;
 }
 
 function confidential(plan: Plan): boolean {
@@ -93,6 +103,9 @@ function notes(plan: Plan): string[] {
       ? ['cert-manager must run in the cluster, and its issuer must sign with a CA of the endpoint’s bundle.']
       : []),
     ...(helm && mtls?.from === 'pem' ? [`Apply ${certificateSecret(plan)}.yaml before "helm upgrade".`] : []),
+    ...(helm && plan.upgrader
+      ? ['The upgrader’s image is the one that the chart names: it is not part of these values.']
+      : []),
     ...(helm && plan.extraCaPem !== undefined
       ? ['The CA bundle is not part of these values: give it to the chart as a shared certificate Secret.']
       : []),

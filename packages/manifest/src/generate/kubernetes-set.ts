@@ -1,13 +1,20 @@
-import { certificateFile, keyFile, mountDirectory } from '../delegate-variables.ts';
+import { certificateFile, keyFile } from '../delegate-variables.ts';
 import { encodeBase64, normalizePem } from '../pem.ts';
 import { environment, proxyCredentials } from './environment.ts';
 import type { Plan } from './generate-options.ts';
+import {
+  caConfigMap,
+  certificateSecret,
+  containerSecurity,
+  type Manifest,
+  meta,
+  mounts,
+  podSecurity,
+  secret,
+  volumes,
+} from './pod-parts.ts';
 import { sizes } from './sizes.ts';
 import { upgraderObjects } from './upgrader-set.ts';
-
-export type Manifest = Readonly<Record<string, unknown>>;
-
-const user = 1001;
 
 /** The objects of a delegate in the order in which they must be applied: what pods wait for comes first. */
 export function kubernetesSet(plan: Plan): Manifest[] {
@@ -23,10 +30,6 @@ export function kubernetesSet(plan: Plan): Manifest[] {
     deployment(plan),
     ...upgraderObjects(plan),
   ];
-}
-
-export function meta(plan: Plan, name: string): Manifest {
-  return { name, namespace: plan.namespace, labels: { 'harness.io/name': plan.delegateName } };
 }
 
 function permission(plan: Plan): Manifest {
@@ -52,16 +55,8 @@ function secrets(plan: Plan): Manifest[] {
   ];
 }
 
-export function secret(plan: Plan, name: string, data: Readonly<Record<string, string>>): Manifest {
-  return { apiVersion: 'v1', kind: 'Secret', metadata: meta(plan, name), type: 'Opaque', data };
-}
-
 function tokenSecret(plan: Plan): string {
   return plan.tokenSecretName ?? `${plan.delegateName}-account-token`;
-}
-
-export function certificateSecret(plan: Plan): string {
-  return plan.mtls?.from === 'secret' ? plan.mtls.secretName : `${plan.delegateName}-client-certificate`;
 }
 
 function certificate(plan: Plan): Manifest[] {
@@ -98,10 +93,6 @@ function extraCa(plan: Plan): Manifest[] {
   if (plan.extraCaPem === undefined) return [];
   const data = { 'ca.crt': normalizePem(plan.extraCaPem) };
   return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(plan, caConfigMap(plan)), data }];
-}
-
-export function caConfigMap(plan: Plan): string {
-  return `${plan.delegateName}-ca-bundle`;
 }
 
 function deployment(plan: Plan): Manifest {
@@ -154,46 +145,4 @@ function deployment(plan: Plan): Manifest {
       },
     },
   };
-}
-
-export function containerSecurity({ rootless }: Plan): Manifest {
-  return rootless
-    ? { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
-    : { allowPrivilegeEscalation: false, runAsUser: 0 };
-}
-
-/** fsGroup makes the group of the certificate's files the one that the container runs in. */
-export function podSecurity({ rootless }: Plan): Manifest {
-  return rootless ? { securityContext: { runAsNonRoot: true, runAsUser: user, runAsGroup: user, fsGroup: user } } : {};
-}
-
-export function mounts(plan: Plan, caPath: string): { volumeMounts?: Manifest[] } {
-  const list = [
-    ...(plan.mtls ? [{ name: 'client-certificate', mountPath: mountDirectory, readOnly: true }] : []),
-    ...(plan.extraCaPem === undefined ? [] : [{ name: 'ca-bundle', mountPath: caPath, readOnly: true }]),
-  ];
-  return list.length === 0 ? {} : { volumeMounts: list };
-}
-
-export function volumes(plan: Plan): { volumes?: Manifest[] } {
-  const items = [
-    { key: 'tls.crt', path: certificateFile },
-    { key: 'tls.key', path: keyFile },
-  ];
-  const list = [
-    ...(plan.mtls
-      ? [
-          {
-            name: 'client-certificate',
-            secret: {
-              secretName: certificateSecret(plan),
-              defaultMode: plan.rootless ? 0o440 : 0o400,
-              ...(plan.mtls.from === 'cert-manager' && { items }),
-            },
-          },
-        ]
-      : []),
-    ...(plan.extraCaPem === undefined ? [] : [{ name: 'ca-bundle', configMap: { name: caConfigMap(plan) } }]),
-  ];
-  return list.length === 0 ? {} : { volumes: list };
 }

@@ -1,7 +1,7 @@
 import { certificatePath, keyPath } from '../delegate-variables.ts';
 import { blockLines } from '../edit/yaml-emit.ts';
 import type { Plan } from './generate-options.ts';
-import { containerSecurity, type Manifest, meta, mounts, podSecurity, secret, volumes } from './kubernetes-set.ts';
+import { containerSecurity, type Manifest, meta, mounts, podSecurity, secret, volumes } from './pod-parts.ts';
 
 /** What keeps the delegate's image current: a CronJob with the rights it needs and no more. */
 export function upgraderObjects(plan: Plan): Manifest[] {

@@ -1,3 +1,6 @@
+# Delegate d1 of the account acc-1.
+# A file mounted by itself is not seen again when it is replaced: restart the delegate after renewing the certificate.
+# Set DELEGATE_TOKEN in the environment before you run it.
 docker run -d --name d1 --restart unless-stopped --stop-timeout 600 \
   --cpus=0.5 --memory=2048m -u root \
   -e ACCOUNT_ID=acc-1 \

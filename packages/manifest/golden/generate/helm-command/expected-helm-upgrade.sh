@@ -1,3 +1,5 @@
+# Delegate d1 of the account acc-1.
+# The Secret "certs" must exist in the namespace "harness-delegate-ng" first: kubectl create secret generic certs -n harness-delegate-ng --from-file=client.crt --from-file=client.key
 helm upgrade --install d1 harness-delegate-ng \
   --namespace harness-delegate-ng --create-namespace \
   --set-string accountId=acc-1 \
@@ -8,6 +10,6 @@ helm upgrade --install d1 harness-delegate-ng \
   --set replicas=1 \
   --set cpu=0.5 \
   --set memory=2048 \
-  --set-string 'tags=a\,b' \
   --set-string mTLS.secretName=certs \
-  --set upgrader.enabled=false
+  --set upgrader.enabled=false \
+  --set-json 'custom_envs=[{"name":"DELEGATE_TAGS","value":"a,b"}]'
