@@ -1,3 +1,4 @@
+import { webcrypto } from 'node:crypto';
 import { SallyportError } from '@sallyport/protocol';
 import { compactDecrypt, errors } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -29,8 +30,13 @@ interface Verified {
   readonly generation: number;
 }
 
+/** As it is used: imported once, not for each JWE. */
+interface ImportedKey extends Omit<TokenKey, 'key'> {
+  readonly key: webcrypto.CryptoKey;
+}
+
 interface KnownKeys {
-  readonly keys: readonly TokenKey[];
+  readonly keys: readonly ImportedKey[];
   /** The account's generation before they were read. */
   readonly generation: number;
 }
@@ -137,7 +143,10 @@ export class AgentTokens {
     const generation = this.#generation(accountId);
     const kept = this.#keys.get(accountId);
     if (kept?.generation === generation && this.#bus.inStep) return kept;
-    const known = { keys: await this.#source.findForAuthentication(accountId), generation };
+    const known = {
+      keys: await Promise.all((await this.#source.findForAuthentication(accountId)).map(imported)),
+      generation,
+    };
     // An account without tokens is not kept: invented ids must not push out the real ones.
     if (this.#bus.inStep && known.keys.length > 0) this.#keys.set(accountId, known);
     return known;
@@ -152,8 +161,12 @@ function revoked(): SallyportError {
   return new SallyportError('REVOKED_TOKEN', 'The delegate token was revoked.');
 }
 
+async function imported({ key, ...rest }: TokenKey): Promise<ImportedKey> {
+  return { ...rest, key: await webcrypto.subtle.importKey('raw', key, 'AES-GCM', false, ['decrypt']) };
+}
+
 /** Null when the key is not the one; throws INVALID_TOKEN when the text is no JWE of the expected kind at all. */
-async function decryptWith(key: Uint8Array, jwe: string): Promise<Uint8Array | null> {
+async function decryptWith(key: webcrypto.CryptoKey, jwe: string): Promise<Uint8Array | null> {
   try {
     const options = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A128GCM'] };
     return (await compactDecrypt(jwe, key, options)).plaintext;

@@ -4,7 +4,10 @@ import { Metrics } from './metrics.ts';
 
 export function metricsRoutes(metrics: Metrics): Registration {
   return (app) => {
-    app.addHook('onResponse', async (request, reply) => metrics.requests.answered(request, reply));
+    app.addHook('onResponse', (request, reply, done) => {
+      metrics.requests.answered(request, reply);
+      done();
+    });
     app.get(
       '/metrics',
       {
