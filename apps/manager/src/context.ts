@@ -29,9 +29,13 @@ import { watchPollers } from './delegates/poller-trust.ts';
 import { Presence } from './delegates/presence.ts';
 import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
+import { configuredImages } from './downloads/delegate-images.ts';
+import { DownloadService } from './downloads/download-service.ts';
+import { downloadRoutes } from './downloads/routes.ts';
 import { authorityRoutes } from './endpoints/authority-routes.ts';
 import { AuthorityService } from './endpoints/authority-service.ts';
 import { EndpointService } from './endpoints/endpoint-service.ts';
+import { EndpointStore } from './endpoints/endpoint-store.ts';
 import { EndpointWriter } from './endpoints/endpoint-writer.ts';
 import { PendingReverts } from './endpoints/pending-reverts.ts';
 import { readinessRoutes } from './endpoints/readiness-routes.ts';
@@ -183,6 +187,14 @@ export async function createContext(
     const identities = new IdentityService(policyParts);
     const ageing = new CrlAgeing({ database, clock, logger, onNotice: async () => undefined });
     closers.push(() => ageing.stop());
+    const downloads = new DownloadService({
+      tokens,
+      endpointUrl: async (accountId) => {
+        const endpoint = await new EndpointStore(database).byAccount(accountId);
+        return endpoint === null ? null : urlOf(endpoint.fqdn);
+      },
+      images: configuredImages(config.images),
+    });
     const app = await buildApp(
       {
         logger,
@@ -216,6 +228,7 @@ export async function createContext(
       refusalRoutes(refusalStore, refusals),
       tokenRoutes(tokens),
       delegateRoutes(delegates),
+      downloadRoutes(downloads),
       taskRoutes(tasks),
       auditRoutes(new AuditStore(database), accountStore),
       agentRoutes(delegates, presence, dispatcher),

@@ -1,11 +1,19 @@
 import { type Static, Type } from 'typebox';
 
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
-const literals = <const T extends readonly string[]>(names: T) =>
-  Type.Union(names.map((name: T[number]) => Type.Literal(name)));
 
-export const DelegateSize = literals(['LAPTOP', 'SMALL', 'MEDIUM', 'LARGE', 'CCM_SMALL']);
-export const ClusterPermission = literals(['CLUSTER_ADMIN', 'CLUSTER_VIEWER', 'NAMESPACE_ADMIN']);
+export const DelegateSize = Type.Union([
+  Type.Literal('LAPTOP'),
+  Type.Literal('SMALL'),
+  Type.Literal('MEDIUM'),
+  Type.Literal('LARGE'),
+  Type.Literal('CCM_SMALL'),
+]);
+export const ClusterPermission = Type.Union([
+  Type.Literal('CLUSTER_ADMIN'),
+  Type.Literal('CLUSTER_VIEWER'),
+  Type.Literal('NAMESPACE_ADMIN'),
+]);
 
 const DelegateName = Type.String({ minLength: 1, maxLength: 63 });
 const Tags = Type.Array(Type.String({ maxLength: 128 }), { maxItems: 100 });

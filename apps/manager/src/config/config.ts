@@ -27,6 +27,8 @@ export interface Config {
   /** Loopback address that serves metrics without a key; null: only the API does, to operators. */
   readonly metricsListen: ListenAddress | null;
   readonly limits: LimitSettings;
+  /** Images in the files that install delegates; null: no such file is made, or one without an upgrader. */
+  readonly images: { readonly delegate: string | null; readonly upgrader: string | null };
 }
 
 export interface TlsFiles {
@@ -70,6 +72,8 @@ const KNOWN = [
   'SALLYPORT_LOG_LEVEL',
   'SALLYPORT_DELEGATE_LOST_AFTER_SECONDS',
   'SALLYPORT_METRICS_LISTEN',
+  'SALLYPORT_DELEGATE_IMAGE',
+  'SALLYPORT_UPGRADER_IMAGE',
   'SALLYPORT_LIMIT_SOURCE_CONNECTIONS',
   'SALLYPORT_LIMIT_SOURCE_HANDSHAKES_PER_SECOND',
   'SALLYPORT_LIMIT_SOURCE_REQUESTS_PER_SECOND',
@@ -183,6 +187,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     delegateLostAfterMs:
       1000 * parse('SALLYPORT_DELEGATE_LOST_AFTER_SECONDS', 60, (text) => readInteger(text, 5, 86_400)),
     metricsListen: parse<ListenAddress | null>('SALLYPORT_METRICS_LISTEN', null, readLoopbackAddress),
+    images: Object.freeze({
+      delegate: parse<{ image: string } | null>('SALLYPORT_DELEGATE_IMAGE', null, readImage)?.image ?? null,
+      upgrader: parse<{ image: string } | null>('SALLYPORT_UPGRADER_IMAGE', null, readImage)?.image ?? null,
+    }),
     limits: Object.freeze({
       sourceConnections: limit('SALLYPORT_LIMIT_SOURCE_CONNECTIONS', DEFAULT_LIMIT_SETTINGS.sourceConnections),
       sourceHandshakesPerSecond: limit(
@@ -237,6 +245,13 @@ function readDomain(text: string): { name: string } | string {
   if (!new RegExp(`^${label}(\\.${label})*$`).test(name)) return `"${text}" is not a domain name`;
   // "agent." and the longest prefix label (63) and its dot still have to fit into 253 characters.
   return name.length > 183 ? `"${text}" is longer than 183 characters` : { name };
+}
+
+function readImage(text: string): { image: string } | string {
+  const name = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
+  const [, repository = '', tag] = /^([^@]*?)(?::([\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$/.exec(text) ?? [];
+  if (name.test(repository) && (tag !== undefined || text.includes('@'))) return { image: text };
+  return `"${text}" is not an image with its tag, such as registry.example.com/delegate:25.09.86700`;
 }
 
 function readDatabaseUrl(text: string): { url: string } | string {

@@ -1,29 +1,16 @@
-import {
-  DelegateTokenDetails,
-  restResponse,
-  SallyportError,
-  success,
-  Timestamp,
-  TokenStatus,
-} from '@sallyport/protocol';
-import type { FastifyRequest } from 'fastify';
+import { DelegateTokenDetails, restResponse, success, Timestamp, TokenStatus } from '@sallyport/protocol';
 import { Type } from 'typebox';
-import { accountOf, principalOf } from '../http/access.ts';
+import { principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';
 import { DelegateGroupDetails } from './delegate-groups.ts';
-import type { TokenScope, TokenService } from './token-service.ts';
+import { TOKEN_SCOPE, tokenScopeOf } from './token-scope.ts';
+import type { TokenService } from './token-service.ts';
 
 const path = '/ng/api/delegate-token-ng';
 const tags = ['delegate-tokens'];
 
-const Identifier = Type.Optional(Type.String({ pattern: '^([A-Za-z_][A-Za-z0-9_$-]{0,127})?$' }));
-const Scope = {
-  accountIdentifier: Type.Optional(Type.String()),
-  orgIdentifier: Identifier,
-  projectIdentifier: Identifier,
-};
 const Name = Type.String({ maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f]*$' });
-const Named = Type.Object({ ...Scope, tokenName: Name });
+const Named = Type.Object({ ...TOKEN_SCOPE, tokenName: Name });
 
 export function tokenRoutes(tokens: TokenService): Registration {
   return (app) => {
@@ -43,7 +30,7 @@ export function tokenRoutes(tokens: TokenService): Registration {
       },
       async (request) => {
         const { tokenName, revokeAfter = null } = request.query;
-        return success(await tokens.create(scopeOf(request), tokenName, revokeAfter, principalOf(request)));
+        return success(await tokens.create(tokenScopeOf(request), tokenName, revokeAfter, principalOf(request)));
       },
     );
     app.put(
@@ -57,7 +44,8 @@ export function tokenRoutes(tokens: TokenService): Registration {
           response: { 200: restResponse(DelegateTokenDetails) },
         },
       },
-      async (request) => success(await tokens.revoke(scopeOf(request), request.query.tokenName, principalOf(request))),
+      async (request) =>
+        success(await tokens.revoke(tokenScopeOf(request), request.query.tokenName, principalOf(request))),
     );
     app.get(
       path,
@@ -66,14 +54,14 @@ export function tokenRoutes(tokens: TokenService): Registration {
         schema: {
           summary: 'List delegate tokens; their values only for callers who may edit',
           tags,
-          querystring: Type.Object({ ...Scope, name: Type.Optional(Name), status: Type.Optional(TokenStatus) }),
+          querystring: Type.Object({ ...TOKEN_SCOPE, name: Type.Optional(Name), status: Type.Optional(TokenStatus) }),
           response: { 200: restResponse(Type.Array(DelegateTokenDetails)) },
         },
       },
       async (request) => {
         const { name, status } = request.query;
         const filter = { ...(name !== undefined && name !== '' && { name }), ...(status !== undefined && { status }) };
-        return success(await tokens.list(scopeOf(request), filter, principalOf(request)));
+        return success(await tokens.list(tokenScopeOf(request), filter, principalOf(request)));
       },
     );
     app.delete(
@@ -88,7 +76,7 @@ export function tokenRoutes(tokens: TokenService): Registration {
         },
       },
       async (request, reply) => {
-        await tokens.delete(scopeOf(request), request.query.tokenName, principalOf(request));
+        await tokens.delete(tokenScopeOf(request), request.query.tokenName, principalOf(request));
         return reply.code(204).send(null);
       },
     );
@@ -99,23 +87,14 @@ export function tokenRoutes(tokens: TokenService): Registration {
         schema: {
           summary: 'The delegates that use a token, or any token when none is named',
           tags,
-          querystring: Type.Object({ ...Scope, delegateTokenName: Type.Optional(Name) }),
+          querystring: Type.Object({ ...TOKEN_SCOPE, delegateTokenName: Type.Optional(Name) }),
           response: { 200: restResponse(Type.Object({ delegateGroupDetails: Type.Array(DelegateGroupDetails) })) },
         },
       },
       async (request) => {
         const token = request.query.delegateTokenName || null;
-        return success({ delegateGroupDetails: await tokens.delegateGroups(scopeOf(request), token) });
+        return success({ delegateGroupDetails: await tokens.delegateGroups(tokenScopeOf(request), token) });
       },
     );
   };
-}
-
-function scopeOf(request: FastifyRequest): TokenScope {
-  const query = request.query as { orgIdentifier?: string; projectIdentifier?: string };
-  const { orgIdentifier: org = '', projectIdentifier: project = '' } = query;
-  if (project !== '' && org === '') {
-    throw new SallyportError('INVALID_REQUEST', `projectIdentifier '${project}' needs orgIdentifier.`);
-  }
-  return { accountId: accountOf(request), owner: project === '' ? org : `${org}/${project}` };
 }

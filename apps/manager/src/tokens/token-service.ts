@@ -128,6 +128,23 @@ export class TokenService {
       .map((token) => this.#describe(token, mayEdit(by)));
   }
 
+  /**
+   * What a delegate of the scope signs in with: the value of the named token, or with null of the default one. Throws
+   * INVALID_REQUEST when there is none, or it is revoked.
+   */
+  async activeValue({ accountId, owner }: TokenScope, name: string | null): Promise<string> {
+    const wanted = name ?? (owner === '' ? DEFAULT_TOKEN : `${DEFAULT_TOKEN}_${owner}`);
+    const token = await new TokenStore(this.#database).byName(accountId, owner, wanted);
+    if (token === null || tokenStatus(token, this.#clock.now()) === 'REVOKED') {
+      throw new SallyportError(
+        'INVALID_REQUEST',
+        `The delegate token '${wanted}' ${token === null ? 'does not exist' : 'is revoked'}.`,
+        { remedy: 'Name an active token of the account in tokenName.' },
+      );
+    }
+    return encodeDelegateToken(this.#open(token).toString('hex'));
+  }
+
   /** The delegates that use the named token, or with null any token of the scope. */
   async delegateGroups(scope: TokenScope, name: string | null): Promise<DelegateGroupDetails[]> {
     const now = this.#clock.now();
