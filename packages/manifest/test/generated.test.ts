@@ -1,8 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   certificatesIn,
@@ -13,8 +9,7 @@ import {
   migrate,
   readManifest,
 } from '../src/index.ts';
-import { credentials, goldenRoot } from './golden-cases.ts';
-import { objectsIn } from './plain-objects.ts';
+import { credentials } from './golden-cases.ts';
 
 const endpoint = 'https://blue.agent.example.com:8443';
 const base = { delegateName: 'd1', accountId: 'acc-1', image: 'registry.example.com/delegate:25.09.86700', endpoint };
@@ -131,75 +126,3 @@ test('a private key in a ConfigMap is found', () => {
     [['CERTIFICATE_IN_CONFIG_MAP', 6, 'error']],
   );
 });
-
-describe('kubectl kustomize', () => {
-  const missing = spawnSync('kubectl', ['kustomize', '--help']).error ? 'kubectl is not installed' : false;
-
-  test('builds every migrated and generated manifest', { skip: missing }, () => {
-    const directory = mkdtempSync(join(tmpdir(), 'manifest-'));
-    try {
-      // All in one run, each in a folder of its own whose suffix keeps its names apart.
-      const results = kubernetesResults();
-      for (const [index, manifest] of results.entries()) {
-        // kustomize gives no suffix to namespaces.
-        const folder = join(directory, `m${index}`);
-        mkdirSync(folder);
-        writeFileSync(join(folder, 'manifest.yaml'), manifest.replaceAll('harness-delegate-ng', `agents-${index}`));
-        writeFileSync(join(folder, 'kustomization.yaml'), `resources: [manifest.yaml]\nnameSuffix: -x${index}\n`);
-      }
-      const folders = results.map((_, index) => `m${index}`);
-      writeFileSync(join(directory, 'kustomization.yaml'), `resources: [${folders.join(', ')}]\n`);
-      const built = objectsIn(
-        execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8', maxBuffer: 2 ** 26 }),
-      );
-      assert.equal(built.length, results.flatMap(objectsIn).length);
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
-  });
-
-  test('applies a migrated patch to its base', { skip: missing }, () => {
-    const directory = mkdtempSync(join(tmpdir(), 'manifest-'));
-    const patch =
-      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d1}\nspec: {template: {spec: {containers: [{name: delegate}]}}}\n';
-    try {
-      const { text: migratedPatch } = migrate(patch, { endpoint, secretName: 'certs' });
-      const sources = {
-        'base.yaml': text({
-          ...base,
-          form: 'kubernetes',
-          token,
-          endpoint: 'https://manager.example.com',
-          namespace: 'default',
-        }),
-        'patch.yaml': migratedPatch.replace('name: d1', 'name: d1, namespace: default'),
-        'kustomization.yaml': 'resources: [base.yaml]\npatches: [{path: patch.yaml}]\n',
-      };
-      for (const [name, content] of Object.entries(sources)) writeFileSync(join(directory, name), content);
-      const built = execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' });
-      const [delegate] = readManifest(built).delegates;
-      assert.equal(delegate?.environment['MANAGER_HOST_AND_PORT'], endpoint);
-      assert.equal(delegate?.environment['DELEGATE_CLIENT_CERTIFICATE_PATH'], '/etc/mtls/client.crt');
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
-  });
-});
-
-/** The golden results that are whole: patches need their base, and kustomize wants every object once. */
-function kubernetesResults(): string[] {
-  const whole = [
-    'sample',
-    'instructions-followed-to-the-letter',
-    'windows-line-ends',
-    'kubernetes-list',
-    'kubernetes-json',
-    'half-duplicate-volumes-key',
-    'aliased-env-list',
-  ];
-  const migrated = whole.map((name) => join('migrate', name, 'expected.yaml'));
-  const generated = readdirSync(join(goldenRoot, 'generate'))
-    .filter((name) => name.startsWith('kubernetes'))
-    .map((name) => join('generate', name, 'expected-harness-delegate.yaml'));
-  return [...migrated, ...generated].map((path) => readFileSync(join(goldenRoot, path), 'utf8'));
-}

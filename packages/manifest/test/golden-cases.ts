@@ -124,6 +124,14 @@ function saying(report: ReturnType<CertificateInspector['inspect']>): Certificat
   return { inspect: () => report };
 }
 
+/** The Kubernetes manifests among the results of a case, as they would be applied. */
+export function kubernetesResults({ directory }: GoldenCase): string[] {
+  return readdirSync(directory)
+    .filter((name) => /^expected.*\.(?:ya?ml|json)$/.test(name))
+    .map((name) => filled(readFileSync(join(directory, name), 'utf8')))
+    .filter((text) => /^\uFEFF?\s*(?:- |\{\s*)?"?apiVersion"?:/m.test(text));
+}
+
 function filled(text: string): string {
   return Object.entries(words).reduce((result, [word, value]) => result.replaceAll(word, value), text);
 }

@@ -7,6 +7,7 @@ import { ManifestError } from '../src/manifest-error.ts';
 import { migrate } from '../src/migrate.ts';
 import type { MigrateOptions, Migration } from '../src/migration.ts';
 import { credentials, goldenRoot } from './golden-cases.ts';
+import { schemaProblems } from './kubernetes-schemas.ts';
 import { type MutatedManifest, mutate } from './mutated-manifests.ts';
 import { comparable, endpoint, migrated } from './oracle.ts';
 import {
@@ -72,8 +73,23 @@ function judge(manifest: MutatedManifest): keyof { migrated: 1; repaired: 1; ref
     const expected = migrated(intended, manifest.name, manifest.withCertificate);
     assert.deepEqual(comparable(after), comparable(expected), 'everything is as the oracle says');
   }
+  // What was valid stays so; what an accident took away (a name, a selector) the migration cannot know.
+  const before = manifest.damaged ? problemsIn(manifest.text) : new Set<string>();
+  assert.deepEqual(
+    after.flatMap(schemaProblems).filter((problem) => !before.has(problem)),
+    [],
+    'every object is valid',
+  );
   minimal(manifest, migration);
   return migration.repaired.length > 0 ? 'repaired' : 'migrated';
+}
+
+function problemsIn(text: string): Set<string> {
+  try {
+    return new Set(objectsIn(text, { uniqueKeys: false }).flatMap(schemaProblems));
+  } catch {
+    return new Set(); // not well formed: whatever comes out of it must be valid
+  }
 }
 
 /** What a damaged text says, when it still is well-formed YAML and was free of mistakes: then the oracle knows what to expect. */

@@ -44,9 +44,9 @@ export function nameOf(object: PlainMap): string {
   return String(at(object, 'metadata', 'name'));
 }
 
-/** The objects of a manifest, those of a `List` included; the text must be well-formed YAML with unique keys. */
-export function objectsIn(text: string): PlainMap[] {
-  return parseAllDocuments(text, { merge: true }).flatMap((document) => {
+/** The objects of a manifest, those of a `List` included; the text must be well-formed YAML, with unique keys unless told. */
+export function objectsIn(text: string, { uniqueKeys = true } = {}): PlainMap[] {
+  return parseAllDocuments(text, { merge: true, uniqueKeys }).flatMap((document) => {
     assert(
       'errors' in document && document.errors.length === 0,
       'errors' in document ? String(document.errors[0]) : 'no document',
