@@ -6,9 +6,8 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** The JSON of a successful answer; null for an empty body. Throws ManagerError or TransportError otherwise. */
-export function readAnswer(answer: RawAnswer, target: string): unknown {
-  if (answer.status < 200 || answer.status > 299) throw readFailure(answer, target);
+/** The JSON of a successful answer; null for an empty body. Throws TransportError for anything else. */
+export function readJson(answer: RawAnswer, target: string): unknown {
   if (answer.text === '') return null;
   try {
     return JSON.parse(answer.text);
@@ -26,6 +25,9 @@ export function readFailure(answer: RawAnswer, target: string): ManagerError | T
   return new ManagerError({ ...fields, status: answer.status, retryAfterMs });
 }
 
+/** The log service's errors carry a text and no code. */
+export const LOG_SERVICE_ERROR = 'LOG_SERVICE_ERROR';
+
 interface ErrorFields {
   readonly code: string;
   readonly message: string;
@@ -33,7 +35,10 @@ interface ErrorFields {
   readonly correlationId: string | undefined;
 }
 
-/** The manager's ErrorBody, or the older RestResponse form whose last response message holds code and text. */
+/**
+ * The manager's ErrorBody, the older RestResponse form whose last response message holds code and text, or the one text of
+ * the log service.
+ */
 function errorFields(text: string): ErrorFields | null {
   const body = asRecord(parseOrNull(text));
   if (body === null) return null;
@@ -41,6 +46,10 @@ function errorFields(text: string): ErrorFields | null {
   const last = asRecord(messages.at(-1)) ?? {};
   const code = textOf(body['code']) ?? textOf(last['code']);
   const message = textOf(body['message']) ?? textOf(last['message']);
+  const logService = textOf(body['error_msg']);
+  if (logService !== undefined && (code === undefined || message === undefined)) {
+    return { code: LOG_SERVICE_ERROR, message: logService, remedy: undefined, correlationId: undefined };
+  }
   if (code === undefined || message === undefined) return null;
   return { code, message, remedy: textOf(body['remedy']), correlationId: textOf(body['correlationId']) };
 }

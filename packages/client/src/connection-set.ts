@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SecureContext, TLSSocket } from 'node:tls';
-import { Pool } from 'undici';
+import { Client, Pool } from 'undici';
 import type { RawAnswer } from './answers.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { openConnection } from './connector.ts';
@@ -16,6 +16,14 @@ export interface ConnectionSettings {
   readonly connectTimeoutMs: number;
   readonly maxResponseBytes: number;
   readonly maxConnections: number;
+}
+
+/** An answer whose body comes as it is sent. Whoever opened it closes it, read to the end or not. */
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly headers: RawAnswer['headers'];
+  readonly body: AsyncIterable<Buffer>;
+  close(): Promise<void>;
 }
 
 export interface RawRequest {
@@ -97,6 +105,34 @@ export class ConnectionSet {
     // for a second handshake.
     await nextTurn();
     return { status: statusCode, headers, text };
+  }
+
+  /**
+   * As `exchange`, with the body left to the caller, on a connection of its own: it may take hours and any size, and must
+   * not hold one of the pool. The signal ends it, at any time. What reading the body throws is the socket's own error.
+   */
+  async stream(request: RawRequest): Promise<StreamedAnswer> {
+    const client = new Client(`https://${this.target}`, {
+      connect: (_options, callback) => {
+        this.openSocket().then(
+          (socket) => callback(null, socket),
+          (error: Error) => callback(error, null),
+        );
+      },
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    try {
+      request.signal.throwIfAborted();
+      const { statusCode, headers, body } = await untilAborted(client.request(request), request.signal);
+      return { status: statusCode, headers, body, close: () => client.destroy() };
+    } catch (error) {
+      await client.destroy();
+      if (request.signal.aborted && !isTimeout(request.signal.reason)) throw request.signal.reason;
+      throw explainTransportFailure(request.signal.aborted ? request.signal.reason : error, this.target);
+    }
   }
 
   /** Lets requests under way finish, then closes. */

@@ -1,4 +1,5 @@
 export * from './agent-token.ts';
+export { LOG_SERVICE_ERROR, type RawAnswer } from './answers.ts';
 export * from './backoff.ts';
 export * from './client-certificate-source.ts';
 export {
@@ -7,7 +8,9 @@ export {
   parseCertificates,
   parseClientIdentity,
 } from './client-identity.ts';
+export type { StreamedAnswer } from './connection-set.ts';
 export { isCertificateRefusal, ManagerError, TransportError, type TransportFailure } from './errors.ts';
+export { EventParser, type EventStreamRequest, type ServerSentEvent } from './event-stream.ts';
 export { isLoopbackName, lookupWithLoopback } from './loopback-names.ts';
 export * from './manager-client.ts';
 export type { ManagerStream, StreamEnd } from './manager-stream.ts';

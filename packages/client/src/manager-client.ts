@@ -1,15 +1,22 @@
 import { EventEmitter } from 'node:events';
 import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
-import { readAnswer } from './answers.ts';
-import type { ClientCertificateSource } from './client-certificate-source.ts';
+import { type RawAnswer, readFailure, readJson } from './answers.ts';
 import type { ClientIdentity } from './client-identity.ts';
-import { ConnectionSet, type ConnectionSettings } from './connection-set.ts';
+import { ConnectionSet, type ConnectionSettings, type RawRequest, type StreamedAnswer } from './connection-set.ts';
 import { isCertificateRefusal, TransportError } from './errors.ts';
+import { type EventStreamRequest, followEvents, type ServerSentEvent } from './event-stream.ts';
 import { type ManagerStream, openManagerStream } from './manager-stream.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import { Rotation, type RotationTimings } from './rotation.ts';
 import { loadTrustedRoots } from './tls-settings.ts';
+
+/** Where the client certificate comes from: files, or another client that has tried it already. */
+export interface IdentitySource {
+  readonly current: ClientIdentity;
+  on(event: 'change', listener: (identity: ClientIdentity) => void): unknown;
+  off(event: 'change', listener: (identity: ClientIdentity) => void): unknown;
+}
 
 export interface ManagerClientOptions {
   /** `https://host[:port][/base]`; nothing is ever sent in clear. */
@@ -17,7 +24,7 @@ export interface ManagerClientOptions {
   /** PEM files of CA certificates, on top of those of Node and of the machine. */
   readonly extraCaFiles?: readonly string[];
   /** Without one, no client certificate is sent, ever. */
-  readonly clientCertificate?: ClientCertificateSource;
+  readonly clientCertificate?: IdentitySource;
   readonly proxy?: ProxySettings | null;
   readonly userAgent?: string;
   /** Headers that authenticate a request: the agent's token, an API key. Asked for every request. */
@@ -39,6 +46,8 @@ export interface ManagerRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** On top of the client's own. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly timeoutMs?: number;
@@ -117,6 +126,11 @@ export class ManagerClient extends EventEmitter<Events> {
    * Throws ManagerError (the manager's own refusal), TransportError, or the reason of the caller's signal.
    */
   async request(request: ManagerRequest): Promise<unknown> {
+    return readJson(await this.exchange(request), this.target);
+  }
+
+  /** As `request`; returns a successful answer with its status, as the text that came. */
+  async exchange(request: ManagerRequest): Promise<RawAnswer> {
     const connections = this.#current;
     try {
       const answer = await this.#send(connections, request);
@@ -137,6 +151,31 @@ export class ManagerClient extends EventEmitter<Events> {
       `The answer of ${this.target} to ${request.method} ${request.path} is not what a Sallyport manager answers.`,
       'Check the address; check that manager and client are of neighbouring versions.',
     );
+  }
+
+  /**
+   * One request whose answer is read as it comes, on a connection of its own. `timeoutMs` bounds the time to its first
+   * byte. The caller closes it. Throws as `request`; what reading it throws is for `explainTransportFailure`.
+   */
+  async stream(request: ManagerRequest): Promise<StreamedAnswer> {
+    const connections = this.#current;
+    const late = new AbortController();
+    const timeout = setTimeout(
+      () => late.abort(new DOMException('first byte', 'TimeoutError')),
+      this.#timeoutOf(request),
+    );
+    const answer = await connections.stream(await this.#raw(request, late.signal)).finally(() => clearTimeout(timeout));
+    if (isSuccess(answer.status)) return answer;
+    try {
+      throw readFailure({ ...answer, text: await beginningOf(answer.body) }, connections.target);
+    } finally {
+      await answer.close();
+    }
+  }
+
+  /** Server-sent events, over as many connections as it takes: see `followEvents`. */
+  events(request: EventStreamRequest): AsyncGenerator<ServerSentEvent> {
+    return followEvents((one) => this.stream(one), this.target, request);
   }
 
   /** Opens a push stream with the current identity. Throws as `request`. */
@@ -173,7 +212,7 @@ export class ManagerClient extends EventEmitter<Events> {
 
   async #tryCandidate(candidate: ConnectionSet): Promise<void> {
     const probe = this.#options.rotationProbe?.() ?? null;
-    if (probe !== null) await this.#send(candidate, probe);
+    if (probe !== null) readJson(await this.#send(candidate, probe), candidate.target);
   }
 
   #adopt(candidate: ConnectionSet): void {
@@ -190,19 +229,29 @@ export class ManagerClient extends EventEmitter<Events> {
     this.#retired.delete(old);
   }
 
-  async #send(connections: ConnectionSet, request: ManagerRequest): Promise<unknown> {
-    const timeout = AbortSignal.timeout(
-      request.timeoutMs ?? this.#options.requestTimeoutMs ?? DEFAULTS.requestTimeoutMs,
-    );
-    const body = request.body === undefined ? null : JSON.stringify(request.body);
-    const answer = await connections.exchange({
+  async #send(connections: ConnectionSet, request: ManagerRequest): Promise<RawAnswer> {
+    const answer = await connections.exchange(await this.#raw(request, AbortSignal.timeout(this.#timeoutOf(request))));
+    if (!isSuccess(answer.status)) throw readFailure(answer, connections.target);
+    return answer;
+  }
+
+  #timeoutOf(request: ManagerRequest): number {
+    return request.timeoutMs ?? this.#options.requestTimeoutMs ?? DEFAULTS.requestTimeoutMs;
+  }
+
+  async #raw(request: ManagerRequest, timeout: AbortSignal): Promise<RawRequest> {
+    return {
       method: request.method,
       path: this.#pathOf(request),
-      headers: { ...(await this.#headers()), accept: 'application/json', 'content-type': 'application/json' },
-      body,
+      headers: {
+        ...(await this.#headers()),
+        accept: 'application/json',
+        'content-type': 'application/json',
+        ...request.headers,
+      },
+      body: request.body === undefined ? null : JSON.stringify(request.body),
       signal: request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]),
-    });
-    return readAnswer(answer, connections.target);
+    };
   }
 
   async #headers(): Promise<Record<string, string>> {
@@ -228,4 +277,20 @@ function parseBaseUrl(text: string): URL {
 /** A user and password in the URL must not reach a log by way of the complaint about them. */
 function redacted(text: string, url: URL | null): string {
   return url !== null && (url.username !== '' || url.password !== '' || url.search !== '') ? `${url.origin}/...` : text;
+}
+
+const isSuccess = (status: number): boolean => status >= 200 && status <= 299;
+
+/** Enough for any refusal; the rest is not worth reading. */
+const REFUSAL_BYTES = 64 * 1024;
+
+async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > REFUSAL_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString();
 }
