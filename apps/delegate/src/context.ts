@@ -1,4 +1,5 @@
 import { AgentTokenSource, ClientCertificateSource, loadTrustedRoots, ManagerClient } from '@sallyport/client';
+import { normaliseDelegateToken } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { CertificateWatch } from './certificate-watch.ts';
 import type { DelegateConfig } from './config/delegate-config.ts';
@@ -8,17 +9,25 @@ import { Session } from './connection/session.ts';
 import { daysLeft, healthReport } from './health/health-report.ts';
 import { type HealthServer, startHealthServer } from './health/health-server.ts';
 import { createMetrics, type Metrics } from './health/metrics.ts';
+import { AdoptedIdentity } from './logs/adopted-identity.ts';
+import { LogService } from './logs/log-service.ts';
+import { SpoolFolder } from './logs/spool-folder.ts';
+import { TaskLogs } from './logs/task-logs.ts';
 import { httpTaskHandler } from './tasks/http-task.ts';
 import { ResultReporter } from './tasks/result-reporter.ts';
 import { shellTaskHandler } from './tasks/shell-task.ts';
 import { HandlerRegistry } from './tasks/task-handler.ts';
 import { TaskRunner } from './tasks/task-runner.ts';
 
+/** What one task's log may take in memory before lines go to disk, or are dropped. */
+const LOG_MEMORY_BYTES = 2 * 1024 * 1024;
+
 export interface DelegateContext {
   readonly api: AgentApi;
   readonly session: Session;
   readonly runner: TaskRunner;
   readonly reporter: ResultReporter;
+  readonly logs: TaskLogs;
   readonly state: ConnectionState;
   readonly health: HealthServer;
   /** Lets go of sockets, files and watchers. */
@@ -57,7 +66,11 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
     });
     const handlers = new HandlerRegistry([shell, http]);
     const api = new AgentApi(client, config, handlers.types);
-    const { reporter, runner } = createTasks(config, api, handlers, metrics, logger);
+    const logClient = await createLogClient(config, certificates, client);
+    resources.defer(() => logClient.close());
+    const logs = await createLogs(config, logClient, logger);
+    resources.defer(() => logs.close());
+    const { reporter, runner } = createTasks(config, api, handlers, logs, metrics, logger);
     const session = new Session({
       api,
       state,
@@ -65,7 +78,10 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
       pollOnly: config.pollOnly,
       taskConcurrency: config.taskConcurrency,
       onEvents: (delegateId, events) => runner.handle(delegateId, events),
-      onConnected: () => reporter.retryNow(),
+      onConnected: () => {
+        reporter.retryNow();
+        logs.retryNow();
+      },
       logger,
     });
     const watch = new CertificateWatch(certificates, client, () => session.renewStream(), logger);
@@ -85,7 +101,7 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
       });
     const health = await startHealthServer(config.health, report, metrics.registry);
     resources.defer(() => health.close());
-    return { api, session, runner, reporter, state, health, release: () => resources.disposeAsync() };
+    return { api, session, runner, reporter, logs, state, health, release: () => resources.disposeAsync() };
   } catch (error) {
     await resources.disposeAsync();
     throw error;
@@ -115,10 +131,55 @@ function createClient(
   });
 }
 
+/** As the manager's, without the delegate's token: the log service is shown the task's own, and may be another host. */
+function createLogClient(
+  config: DelegateConfig,
+  certificates: ClientCertificateSource | null,
+  manager: ManagerClient,
+): Promise<ManagerClient> {
+  return ManagerClient.create({
+    baseUrl: config.logServiceUrl,
+    extraCaFiles: config.extraCaFiles,
+    ...(certificates === null ? {} : { clientCertificate: new AdoptedIdentity(certificates.current, manager) }),
+    proxy: config.managerProxy,
+    userAgent: `sallyport-delegate/${VERSION}`,
+  });
+}
+
+async function createLogs(config: DelegateConfig, client: ManagerClient, logger: Logger): Promise<TaskLogs> {
+  const { accountId, logSpool, timings } = config;
+  const token = config.token.reveal();
+  const logs = new TaskLogs({
+    service: new LogService(client, accountId, timings.logs),
+    accountId,
+    folder: logSpool.limitBytes === 0 ? null : await openSpool(logSpool, logger),
+    secrets: [token, normaliseDelegateToken(token) ?? token],
+    timings: timings.logs,
+    memoryBytes: LOG_MEMORY_BYTES,
+    logger,
+  });
+  await logs.recover();
+  return logs;
+}
+
+/** A delegate without a spool is better than none. */
+async function openSpool(
+  { directory, limitBytes }: DelegateConfig['logSpool'],
+  logger: Logger,
+): Promise<SpoolFolder | null> {
+  try {
+    return await SpoolFolder.open(directory, limitBytes);
+  } catch (error) {
+    logger.error({ err: error }, 'the log spool cannot be used: logs are lost while the log service is away');
+    return null;
+  }
+}
+
 function createTasks(
   config: DelegateConfig,
   api: AgentApi,
   handlers: HandlerRegistry,
+  logs: TaskLogs,
   metrics: Metrics,
   logger: Logger,
 ): { reporter: ResultReporter; runner: TaskRunner } {
@@ -132,6 +193,7 @@ function createTasks(
   const runner = new TaskRunner({
     acquire: (delegateId, taskId) => api.acquire(delegateId, taskId),
     handlers,
+    outputOf: (task, prints) => logs.begin(task, prints),
     reporter,
     metrics,
     concurrency: config.taskConcurrency,

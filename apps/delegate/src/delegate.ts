@@ -61,7 +61,7 @@ export async function startDelegate(
 
 /** Finishes the work; resolves with the exit code. */
 async function farewell(context: DelegateContext, config: DelegateConfig, logger: Logger): Promise<number> {
-  const { api, session, runner, reporter, state } = context;
+  const { api, session, runner, reporter, logs, state } = context;
   const { gracePeriodMs, timings } = config;
   const deadline = Date.now() + gracePeriodMs;
   const { running } = runner;
@@ -77,7 +77,9 @@ async function farewell(context: DelegateContext, config: DelegateConfig, logger
     runner.interruptAll('The delegate was stopped before the task ended.');
     await runner.idle(timings.killGraceMs + timings.farewellMs);
   }
-  const reported = await reporter.flushed(Math.max(deadline - Date.now(), timings.farewellMs));
+  const lastMs = Math.max(deadline - Date.now(), timings.farewellMs);
+  const [reported] = await Promise.all([reporter.flushed(lastMs), logs.flushed(AbortSignal.timeout(lastMs))]);
+  if (logs.undelivered > 0) logger.warn({ logs: logs.undelivered }, 'logs are left in the spool for the next start');
   if (!reported) reporter.abandon();
   if (delegateId !== null) {
     await api

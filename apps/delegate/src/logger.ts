@@ -6,6 +6,7 @@ const SECRET_KEYS = [
   'authorization',
   'token',
   'secret',
+  'secrets',
   'password',
   'key',
   'keyPem',

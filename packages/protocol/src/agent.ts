@@ -60,6 +60,8 @@ export const AcquiredTask = Type.Object({
   async: Type.Boolean(),
   /** Milliseconds left, an integer. */
   timeout: Type.Integer(),
+  /** Environment variables of the task's process whose values show nowhere. Left out when there are none. */
+  secrets: Type.Optional(Type.Record(Type.String(), Type.String())),
   logging: Type.Object({ token: Type.String(), abstractions: Type.Record(Type.String(), Type.String()) }),
   delegate: Type.Object({ id: Type.String(), instance_id: Type.String(), token: Type.String() }),
   capabilities: Type.Array(Type.Unknown()),

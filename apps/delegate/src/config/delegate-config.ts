@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { type ProxySettings, readProxySettings, Secret } from '@sallyport/client';
 import { normaliseDelegateToken } from '@sallyport/protocol';
 import { childEnvironment } from './child-environment.ts';
@@ -35,6 +38,8 @@ export interface DelegateConfig {
   readonly taskConcurrency: number;
   /** For each of standard output, standard error and the body of an HTTP answer. */
   readonly taskOutputLimitBytes: number;
+  /** Where logs wait for a log service that is away; `limitBytes` 0: nowhere. */
+  readonly logSpool: { readonly directory: string; readonly limitBytes: number };
   /** Environment of the tasks' processes, without credentials. */
   readonly taskEnvironment: Readonly<Record<string, string>>;
   readonly memoryThresholdPercent: number;
@@ -95,6 +100,7 @@ export function readDelegateConfig(environment: Environment = process.env): Dele
     gracePeriodMs: reader.integer('DELEGATE_GRACE_PERIOD_SECONDS', 590, 0, 86_400) * 1000,
     taskConcurrency: reader.integer('DELEGATE_TASK_CONCURRENCY', 10, 1, 1000),
     taskOutputLimitBytes: reader.integer('DELEGATE_TASK_OUTPUT_LIMIT_BYTES', 262_144, 1024, 1_048_576),
+    logSpool: readLogSpool(reader),
     taskEnvironment: childEnvironment(environment),
     memoryThresholdPercent: reader.integer('DELEGATE_RESOURCE_THRESHOLD', 80, 1, 100),
     logLevel: reader.oneOf('DELEGATE_LOG_LEVEL', 'info', LOG_LEVELS),
@@ -158,6 +164,20 @@ function readCertificatePaths(reader: EnvironmentReader): DelegateConfig['client
   return null;
 }
 
+/** By account and name, so that delegates which share a machine do not share a folder. */
+function readLogSpool(reader: EnvironmentReader): DelegateConfig['logSpool'] {
+  const owner = JSON.stringify([process.getuid?.(), reader.text('ACCOUNT_ID'), reader.text('DELEGATE_NAME')]);
+  const name = createHash('sha256').update(owner).digest('hex').slice(0, 16);
+  const directory = reader.text('DELEGATE_LOG_SPOOL_DIRECTORY');
+  if (directory !== null && !isAbsolute(directory)) {
+    reader.problem('DELEGATE_LOG_SPOOL_DIRECTORY', `"${directory}" is not an absolute path.`);
+  }
+  return {
+    directory: directory ?? join(tmpdir(), `sallyport-logs-${name}`),
+    limitBytes: reader.integer('DELEGATE_LOG_SPOOL_LIMIT_BYTES', 67_108_864, 0, 1_099_511_627_776),
+  };
+}
+
 /** In Kubernetes the probes come to the pod's address; everywhere else nobody needs more than loopback unasked. */
 function readHealthHost(reader: EnvironmentReader, environment: Environment): string | null {
   const host = reader.text('DELEGATE_HEALTH_HOST');
@@ -175,6 +195,12 @@ function warningsOf(reader: EnvironmentReader, environment: Environment): string
   if (reader.boolean('TRUST_ALL_CERTIFICATES', false)) {
     warnings.push(
       "TRUST_ALL_CERTIFICATES is not honoured: the manager's certificate is always verified. Give its CA in SALLYPORT_EXTRA_CA_FILE.",
+    );
+  }
+  const { MANAGER_HOST_AND_PORT: manager, LOG_STREAMING_SERVICE_URL: logs } = environment;
+  if (logs && manager && URL.parse(logs)?.origin !== URL.parse(manager)?.origin) {
+    warnings.push(
+      'LOG_STREAMING_SERVICE_URL names another host than MANAGER_HOST_AND_PORT: where mTLS is required, logs must go through the mTLS endpoint too.',
     );
   }
   return warnings;

@@ -1,3 +1,6 @@
+import type { LogServiceTimeouts } from '../logs/log-service.ts';
+import type { LogTimings } from '../logs/log-stream.ts';
+
 /** Every interval the delegate lives by, in milliseconds. Not from the environment: tests shorten them. */
 export interface Timings {
   /** Bounds of the waits between two attempts to connect. */
@@ -20,6 +23,7 @@ export interface Timings {
   readonly killGraceMs: number;
   /** What the last reports and the goodbye may take after the grace period. */
   readonly farewellMs: number;
+  readonly logs: LogTimings & LogServiceTimeouts;
 }
 
 export const DEFAULT_TIMINGS: Timings = {
@@ -34,4 +38,13 @@ export const DEFAULT_TIMINGS: Timings = {
   shortStreamMs: 30_000,
   killGraceMs: 5000,
   farewellMs: 7000,
+  logs: {
+    flushMs: 500,
+    gatherMs: 25,
+    slowMs: 2000,
+    retryBaseMs: 500,
+    retryMaxMs: 15_000,
+    requestMs: 60_000,
+    settleMs: 1000,
+  },
 };

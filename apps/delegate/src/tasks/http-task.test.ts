@@ -6,8 +6,11 @@ import { type TestContext, test } from 'node:test';
 import { type ProxySettings, readProxySettings } from '@sallyport/client';
 import type { HttpResult } from '@sallyport/protocol';
 import { pino } from 'pino';
+import { plainOutput } from '../../test/task-output.ts';
 import { httpTaskHandler } from './http-task.ts';
 import { TaskInterruption, type TaskOutcome } from './task-handler.ts';
+
+const OUTPUT = { secrets: {}, output: plainOutput() };
 
 async function serve(context: TestContext, listener: RequestListener): Promise<number> {
   const server = createServer(listener).listen(0, '127.0.0.1');
@@ -23,7 +26,7 @@ function handlerOf(context: TestContext, proxy: ProxySettings | null = null) {
   const handler = httpTaskHandler({ trustedRoots: async () => [], proxy, bodyLimitBytes: 1000 });
   context.after(() => handler.close());
   return (data: unknown, signal = new AbortController().signal): Promise<TaskOutcome> =>
-    handler.run(data, { taskId: 't-1', signal, logger: pino({ level: 'silent' }) });
+    handler.run(data, { taskId: 't-1', signal, logger: pino({ level: 'silent' }), ...OUTPUT });
 }
 
 test('a request is sent as given and any status is a result', async (context) => {

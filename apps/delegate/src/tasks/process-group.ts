@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TaskOutput } from '../logs/task-logs.ts';
 import { OutputBuffer } from './output-buffer.ts';
 
 export interface GroupCommand {
@@ -8,6 +9,8 @@ export interface GroupCommand {
   readonly args: readonly string[];
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** What the processes print passes through it first. */
+  readonly output: Pick<TaskOutput, 'stdout' | 'stderr'>;
   /** For each of standard output and standard error. */
   readonly outputLimitBytes: number;
   readonly killGraceMs: number;
@@ -45,8 +48,9 @@ export async function runProcessGroup(command: GroupCommand): Promise<GroupResul
   }
   const stdout = new OutputBuffer(command.outputLimitBytes);
   const stderr = new OutputBuffer(command.outputLimitBytes);
-  child.stdout.on('data', (chunk: Buffer) => stdout.write(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.write(chunk));
+  const { output } = command;
+  child.stdout.on('data', (chunk: Buffer) => stdout.write(output.stdout.write(chunk)));
+  child.stderr.on('data', (chunk: Buffer) => stderr.write(output.stderr.write(chunk)));
   const closed = once(child, 'close');
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
   let killTimer: NodeJS.Timeout | undefined;
@@ -64,6 +68,8 @@ export async function runProcessGroup(command: GroupCommand): Promise<GroupResul
   drained.abort();
   child.stdout.destroy();
   child.stderr.destroy();
+  stdout.write(output.stdout.end());
+  stderr.write(output.stderr.end());
   return {
     exitCode,
     signal,

@@ -6,8 +6,11 @@ import { type TestContext, test } from 'node:test';
 import { eventually } from '@sallyport/dev-env';
 import type { ShellResult } from '@sallyport/protocol';
 import { pino } from 'pino';
+import { plainOutput } from '../../test/task-output.ts';
 import { shellTaskHandler } from './shell-task.ts';
 import { TaskInterruption, type TaskOutcome } from './task-handler.ts';
+
+const OUTPUT = { secrets: {}, output: plainOutput() };
 
 const handler = shellTaskHandler({
   environment: { PATH: '/usr/bin:/bin', FROM_DELEGATE: '1' },
@@ -17,7 +20,7 @@ const handler = shellTaskHandler({
 const logger = pino({ level: 'silent' });
 
 async function run(data: unknown, signal = new AbortController().signal): Promise<TaskOutcome & { data: ShellResult }> {
-  const outcome = await handler.run(data, { taskId: 't-1', signal, logger });
+  const outcome = await handler.run(data, { taskId: 't-1', signal, logger, ...OUTPUT });
   return { ...outcome, data: outcome.data as ShellResult };
 }
 

@@ -20,6 +20,7 @@ export interface ShellTaskSettings {
 export function shellTaskHandler(settings: ShellTaskSettings): TaskHandler {
   return {
     type: SHELL_TASK,
+    prints: true,
     async run(data, context) {
       if (!Check(ShellTaskData, data)) throw new Error(`The data of a ${SHELL_TASK} task must be { "script": "..." }.`);
       if (data.workingDirectory !== undefined) await checkDirectory(data.workingDirectory);
@@ -50,7 +51,8 @@ async function runScript(
     command: data.interpreter ?? 'sh',
     args: [script],
     workingDirectory: data.workingDirectory ?? work,
-    environment: { ...settings.environment, ...data.environment },
+    environment: { ...settings.environment, ...data.environment, ...context.secrets },
+    output: context.output,
     outputLimitBytes: settings.outputLimitBytes,
     killGraceMs: settings.killGraceMs,
     signal: context.signal,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { TaskOutput } from '../logs/task-logs.ts';
 
 /** Why a task is ended from outside before its handler is done; the reason of its signal. */
 export class TaskInterruption extends Error {
@@ -16,6 +17,10 @@ export interface TaskContext {
   /** Aborted with a TaskInterruption; the handler ends soon after, and may still return what it has. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** Variables for the task's process; what is written to `output` is masked of their values. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Everything the task prints goes through here, on to its live log and back for its result. */
+  readonly output: Pick<TaskOutput, 'stdout' | 'stderr'>;
 }
 
 export interface TaskOutcome {
@@ -28,6 +33,8 @@ export interface TaskOutcome {
 /** Runs one type of task. What it throws becomes the task's error, so its messages are for whoever made the task. */
 export interface TaskHandler {
   readonly type: string;
+  /** Its tasks write to `output`, so that they get a live log. */
+  readonly prints?: true;
   run(data: unknown, context: TaskContext): Promise<TaskOutcome>;
 }
 

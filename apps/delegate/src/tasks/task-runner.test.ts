@@ -4,6 +4,7 @@ import { ManagerError, TransportError } from '@sallyport/client';
 import { eventually } from '@sallyport/dev-env';
 import type { AcquiredTask, TaskEvent, TaskResponse } from '@sallyport/protocol';
 import { pino } from 'pino';
+import { plainOutput } from '../../test/task-output.ts';
 import { createMetrics } from '../health/metrics.ts';
 import { ResultReporter } from './result-reporter.ts';
 import { HandlerRegistry, type TaskContext, type TaskOutcome } from './task-handler.ts';
@@ -57,6 +58,7 @@ function setup(context: TestContext, { acquire = async (id) => acquired(id), sen
   const runner = new TaskRunner({
     acquire: (_delegateId, taskId) => acquire(taskId),
     handlers: new HandlerRegistry([handler]),
+    outputOf: async () => plainOutput(),
     reporter,
     metrics,
     concurrency,

@@ -3,6 +3,7 @@ import { Backoff } from '@sallyport/client';
 import type { AcquiredTask, TaskEvent, TaskResponse } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Metrics } from '../health/metrics.ts';
+import type { TaskOutput } from '../logs/task-logs.ts';
 import type { ResultReporter } from './result-reporter.ts';
 import { type HandlerRegistry, TaskInterruption, type TaskOutcome } from './task-handler.ts';
 
@@ -10,6 +11,8 @@ export interface RunnerParts {
   /** Null when the task is not to be had. */
   readonly acquire: (delegateId: string, taskId: string) => Promise<AcquiredTask | null>;
   readonly handlers: HandlerRegistry;
+  /** Where a task's output goes. */
+  readonly outputOf: (task: AcquiredTask, prints: boolean) => Promise<TaskOutput>;
   readonly reporter: ResultReporter;
   readonly metrics: Metrics;
   readonly concurrency: number;
@@ -137,21 +140,28 @@ export class TaskRunner {
   }
 
   async #run(task: AcquiredTask, interruption: AbortController): Promise<TaskOutcome> {
-    const { handlers, logger } = this.#parts;
+    const { handlers, outputOf, logger } = this.#parts;
     const handler = handlers.get(task.type);
     if (handler === null) return { data: null, error: `This delegate cannot run tasks of type ${task.type}.` };
+    const output = await outputOf(task, handler.prints === true);
     const timer = setTimeout(() => {
       interruption.abort(
         new TaskInterruption('timeout', `The task was ended after its time limit of ${task.timeout} ms.`),
       );
     }, task.timeout);
     try {
-      const context = { taskId: task.id, signal: interruption.signal, logger: logger.child({ taskId: task.id }) };
-      return await handler.run(task.data, context);
+      return await handler.run(task.data, {
+        taskId: task.id,
+        signal: interruption.signal,
+        logger: logger.child({ taskId: task.id }),
+        secrets: task.secrets ?? {},
+        output,
+      });
     } catch (error) {
       return { data: null, error: error instanceof Error ? error.message : String(error) };
     } finally {
       clearTimeout(timer);
+      output.end();
     }
   }
 }
