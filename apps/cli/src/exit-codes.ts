@@ -26,6 +26,18 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   taskUnfinished: 'task run: the task ended without an exit code of its own (expired, aborted, delegate lost)',
 };
 
+/** How `doctor` ends, by where the cause of a failure lies; warnings alone end it with 0. */
+export const EXIT_OF_DIAGNOSIS = {
+  /** Environment, files, certificate or clock of the delegate's machine. */
+  'set-up': EXIT.usage,
+  /** The way to the manager, and whether what answers there is one. */
+  network: EXIT.unreachable,
+  /** The manager refuses this certificate, account, transport or token. */
+  admission: EXIT.denied,
+  /** The delegate is let in, and something beside that does not work. */
+  service: EXIT.failure,
+} as const;
+
 /** As `timeout(1)` answers for a command that it had to end. */
 export const EXIT_TIMED_OUT = 124;
 

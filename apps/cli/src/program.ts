@@ -5,6 +5,7 @@ import { certCommand } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
 import { delegateCommand } from './commands/delegate.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { endpointCommand } from './commands/endpoint.ts';
 import { keyCommand } from './commands/key.ts';
 import { loginCommand, logoutCommand } from './commands/login.ts';
@@ -43,6 +44,7 @@ export function buildProgram(tools: Tools): Command {
     delegateCommand,
     taskCommand,
     certCommand,
+    doctorCommand,
     manifestCommand,
     demoCommand,
     completionCommand,
