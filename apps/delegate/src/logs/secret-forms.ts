@@ -40,15 +40,19 @@ function linesOf(value: string): string[] {
 
 /**
  * Base64 encodes three bytes at a time, so that a secret inside a longer text (`user:secret`) has one of three forms. The
- * characters at the edges that also hold bits of its neighbours are left out.
+ * characters at the edges that also hold bits of its neighbours are left out, but at the end of the text, where there are
+ * none.
  */
 function inBase64(bytes: Buffer): string[] {
   const forms: string[] = [];
   for (const before of [0, 1, 2]) {
     const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
     const whole = Math.floor(((before + bytes.length) * 8) / 6);
-    const form = encoded.slice(before === 0 ? 0 : before + 1, whole);
-    if (form.length >= SHORTEST_PIECE) forms.push(form, form.replaceAll('+', '-').replaceAll('/', '_'));
+    const start = before === 0 ? 0 : before + 1;
+    if (whole - start < SHORTEST_PIECE) continue;
+    for (const form of [encoded.slice(start, whole), encoded.slice(start), encoded.slice(start).replace(/=+$/, '')]) {
+      forms.push(form, form.replaceAll('+', '-').replaceAll('/', '_'));
+    }
   }
   return forms;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { SecretMask } from './secret-mask.ts';
 
 const SECRET = 'hunter2-%&+/="é';
