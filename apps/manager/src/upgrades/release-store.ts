@@ -1,0 +1,148 @@
+import type { UpgradeComponent, UpgradeRing } from '@sallyport/protocol';
+import type { Kysely, Selectable } from 'kysely';
+import type { Schema } from '../database/schema.ts';
+import type { UpgradeReleaseRow } from '../database/upgrade-rows.ts';
+
+/** An image that was published to a ring. */
+export interface Release {
+  readonly id: string;
+  readonly component: UpgradeComponent;
+  readonly ring: UpgradeRing;
+  readonly image: string;
+  readonly allowOlder: boolean;
+  readonly sequence: number;
+  readonly status: 'ACTIVE' | 'HALTED';
+  readonly publishedAt: number;
+  readonly publishedBy: string;
+  readonly haltedAt: number | null;
+  readonly haltedReason: string | null;
+  readonly judgedFrom: number;
+}
+
+export type NewRelease = Pick<
+  Release,
+  'id' | 'component' | 'ring' | 'image' | 'allowOlder' | 'sequence' | 'publishedAt' | 'publishedBy'
+>;
+
+/** The rings: what was published to them, and which accounts they have. */
+export class ReleaseStore {
+  readonly #database: Kysely<Schema>;
+
+  constructor(database: Kysely<Schema>) {
+    this.#database = database;
+  }
+
+  /** What the ring gives out now, halted or not. */
+  async current(component: UpgradeComponent, ring: UpgradeRing): Promise<Release | null> {
+    const row = await this.#database
+      .selectFrom('upgrade_releases')
+      .selectAll()
+      .where('component', '=', component)
+      .where('ring', '=', ring)
+      .orderBy('sequence', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row === undefined ? null : fromRow(row);
+  }
+
+  async find(id: string): Promise<Release | null> {
+    const row = await this.#database.selectFrom('upgrade_releases').selectAll().where('id', '=', id).executeTakeFirst();
+    return row === undefined ? null : fromRow(row);
+  }
+
+  /** Rejects with a unique violation when the sequence number was taken meanwhile. */
+  async insert(release: NewRelease): Promise<void> {
+    const { id, component, ring, image, sequence } = release;
+    await this.#database
+      .insertInto('upgrade_releases')
+      .values({
+        ...{ id, component, ring, image, sequence },
+        allow_older: release.allowOlder ? 1 : 0,
+        status: 'ACTIVE',
+        published_at: release.publishedAt,
+        published_by: release.publishedBy,
+        halted_at: null,
+        halted_reason: null,
+        judged_from: release.publishedAt,
+      })
+      .execute();
+  }
+
+  /** Every publication of the image, in every ring. Returns the ids of those that were active. */
+  async haltImage(component: UpgradeComponent, image: string, at: number, reason: string): Promise<string[]> {
+    const rows = await this.#database
+      .updateTable('upgrade_releases')
+      .set({ status: 'HALTED', halted_at: at, halted_reason: reason })
+      .where('component', '=', component)
+      .where('image', '=', image)
+      .where('status', '=', 'ACTIVE')
+      .returning('id')
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
+  /** True when it was active. */
+  async halt(id: string, at: number, reason: string): Promise<boolean> {
+    const result = await this.#database
+      .updateTable('upgrade_releases')
+      .set({ status: 'HALTED', halted_at: at, halted_reason: reason })
+      .where('id', '=', id)
+      .where('status', '=', 'ACTIVE')
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  }
+
+  /** True when it was halted. */
+  async resume(id: string, at: number): Promise<boolean> {
+    const result = await this.#database
+      .updateTable('upgrade_releases')
+      .set({ status: 'ACTIVE', halted_at: null, halted_reason: null, judged_from: at })
+      .where('id', '=', id)
+      .where('status', '=', 'HALTED')
+      .executeTakeFirst();
+    return result.numUpdatedRows > 0n;
+  }
+
+  async ringOf(accountId: string): Promise<UpgradeRing> {
+    const row = await this.#database
+      .selectFrom('upgrade_account_rings')
+      .select('ring')
+      .where('account_id', '=', accountId)
+      .executeTakeFirst();
+    return row?.ring ?? 'stable';
+  }
+
+  async setRing(accountId: string, ring: UpgradeRing): Promise<void> {
+    await this.#database
+      .insertInto('upgrade_account_rings')
+      .values({ account_id: accountId, ring })
+      .onConflict((conflict) => conflict.column('account_id').doUpdateSet({ ring }))
+      .execute();
+  }
+
+  async accountsIn(ring: UpgradeRing): Promise<number> {
+    const { count } = await this.#database
+      .selectFrom('upgrade_account_rings')
+      .select(({ fn }) => fn.countAll().as('count'))
+      .where('ring', '=', ring)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+}
+
+function fromRow(row: Selectable<UpgradeReleaseRow>): Release {
+  return {
+    id: row.id,
+    component: row.component,
+    ring: row.ring,
+    image: row.image,
+    allowOlder: row.allow_older === 1,
+    sequence: row.sequence,
+    status: row.status,
+    publishedAt: row.published_at,
+    publishedBy: row.published_by,
+    haltedAt: row.halted_at,
+    haltedReason: row.halted_reason,
+    judgedFrom: row.judged_from,
+  };
+}

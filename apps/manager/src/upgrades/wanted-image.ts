@@ -1,0 +1,68 @@
+import {
+  formatImageReference,
+  type ImageReference,
+  isOlderTag,
+  isSameImage,
+  parseDelegateVersion,
+  parseImageReference,
+} from '@sallyport/protocol';
+import type { Override } from './override-store.ts';
+import type { Release } from './release-store.ts';
+
+/** What a delegate that runs `current` should run, and on whose word. */
+export type Wanted =
+  | { readonly change: false }
+  | { readonly change: true; readonly image: string; readonly isOlder: boolean; readonly release: Release | null };
+
+export interface WantedParts {
+  readonly current: ImageReference;
+  /** What the account's ring publishes, halted or not. */
+  readonly release: Release | null;
+  /** The account's override, when it is in force. */
+  readonly override: Override | null;
+}
+
+const KEEP: Wanted = { change: false };
+
+/**
+ * The override goes before the ring. An older image is wanted only when whoever chose it said that older is meant: as
+ * the text differs, a plain comparison would take a delegate back without anybody having decided that.
+ */
+export function wantedImage({ current, release, override }: WantedParts): Wanted {
+  const published = release === null ? null : parseImageReference(release.image);
+  if (override !== null) {
+    const image = overriddenImage(override.version, published ?? current);
+    return image === null ? KEEP : towards(current, image, override.allowOlder, null);
+  }
+  if (release === null || published === null || release.status === 'HALTED') return KEEP;
+  const image = inTheFlavourOf(current, published);
+  return image === null ? KEEP : towards(current, image, release.allowOlder, release);
+}
+
+/** The image of an override: a bare tag stands for the repository that the ring publishes from. */
+export function overriddenImage(version: string, repository: ImageReference): ImageReference | null {
+  if (isBareTag(version)) return { ...repository, tag: version, digest: null };
+  return parseImageReference(version);
+}
+
+export function isBareTag(version: string): boolean {
+  return !/[/:@]/.test(version);
+}
+
+function towards(current: ImageReference, image: ImageReference, allowOlder: boolean, release: Release | null): Wanted {
+  if (isSameImage(current, image)) return KEEP;
+  const isOlder = isOlderTag(image.tag, current.tag);
+  return isOlder && !allowOlder ? KEEP : { change: true, image: formatImageReference(image), isOlder, release };
+}
+
+/**
+ * A delegate of the minimal image gets the minimal image of the version, and one of the full image the full one: a ring
+ * publishes a version. Null when the publication is pinned to a digest, which only one of the two has.
+ */
+export function inTheFlavourOf(current: ImageReference, published: ImageReference): ImageReference | null {
+  const [now, next] = [parseDelegateVersion(current.tag ?? ''), parseDelegateVersion(published.tag ?? '')];
+  if (now === null || next === null || now.minimal === next.minimal) return published;
+  if (published.digest !== null) return null;
+  const tag = published.tag ?? '';
+  return { ...published, tag: now.minimal ? `${tag}.minimal` : tag.replace(/\.minimal$/, '') };
+}

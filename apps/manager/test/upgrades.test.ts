@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { TestAuthority } from '@sallyport/dev-env';
+import { onBothManagers } from './both-managers.ts';
+import { SetClock, UpgradeRig } from './upgrade-rig.ts';
+
+const clock = new SetClock();
+const managerTest = onBothManagers({ clock });
+const DIGEST = `sha256:${'ab'.repeat(32)}`;
+
+managerTest('a version reaches the canary first, then the rest, and never goes back by itself', async (t, dev) => {
+  const canary = await UpgradeRig.create(t, dev, 'ring-canary', clock);
+  const rest = await UpgradeRig.create(t, dev, 'ring-rest', clock);
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
+  await canary.ring('canary');
+
+  const untried = await canary.publish('harness/delegate:24.02.1');
+  assert.deepEqual([untried.status, untried.body['code']], [409, 'CONFLICT']);
+  assert.match(String(untried.body['message']), /ring canary has nothing/);
+  await canary.published('harness/delegate:24.02.1', 'canary');
+  assert.deepEqual(await canary.told('harness/delegate:24.01.1'), ['harness/delegate:24.02.1', true]);
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
+
+  await canary.published('harness/delegate:24.02.1');
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.02.1', true]);
+  assert.deepEqual(await rest.told('docker.io/harness/delegate:24.02.1'), [
+    'docker.io/harness/delegate:24.02.1',
+    false,
+  ]);
+  assert.deepEqual(await rest.told('harness/delegate:24.03.1'), ['harness/delegate:24.03.1', false], 'a downgrade');
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1.minimal'), ['harness/delegate:24.02.1.minimal', true]);
+  assert.deepEqual(await rest.told('harness/delegate:latest'), ['harness/delegate:24.02.1', true]);
+
+  const older = await rest.publish('harness/delegate:24.01.9', 'canary');
+  assert.deepEqual([older.status, older.body['code']], [409, 'CONFLICT']);
+  await rest.published('harness/delegate:24.01.9', 'canary', { allowOlder: true });
+  const { body } = await canary.check('harness/delegate:24.02.1');
+  assert.deepEqual(
+    [body['resource']?.['imageTag'], body['resource']?.['allowOlder']],
+    ['harness/delegate:24.01.9', true],
+  );
+  await rest.published(`harness/delegate:24.04.1@${DIGEST}`, 'stable', { skipCanary: true });
+  assert.deepEqual(await rest.told('harness/delegate:24.02.1'), [`harness/delegate:24.04.1@${DIGEST}`, true]);
+  const minimal = 'harness/delegate:24.02.1.minimal';
+  assert.deepEqual(await rest.told(minimal), [minimal, false], 'the digest is of the full image');
+});
+
+managerTest('an operator halts a ring and resumes it, and the audit log says who', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'ring-halt', clock);
+  await rig.published('harness/delegate:24.05.1', 'stable', { skipCanary: true });
+  await dev.must('POST', '/ng/api/upgrades/rings/stable/halt', { reason: 'looks bad' });
+  assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
+  const again = await dev.api('POST', '/ng/api/upgrades/rings/stable/halt', {});
+  assert.equal(again.status, 409);
+  const own = await rig.admin('GET', '/upgrades/account');
+  assert.match(String(own.body['resource']?.['halted']), /halted/);
+  await dev.must('POST', '/ng/api/upgrades/rings/stable/resume', {});
+  assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.05.1', true]);
+  const audit = await dev.must('GET', '/ng/api/audit?limit=3');
+  const actions = [0, 1, 2].map((index) => audit[index]?.['action']);
+  assert.deepEqual(actions, ['upgrade.resumed', 'upgrade.halted', 'upgrade.published']);
+  assert.equal(audit[1]?.['details']?.['reason'], 'looks bad');
+});
+
+managerTest('an account chooses another version for a time, and an older one only by saying so', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'override', clock);
+  await rig.published('harness/delegate:24.06.5', 'stable', { skipCanary: true });
+  const setup = '/delegate-setup';
+  const put = (query: string) => rig.admin('PUT', `${setup}/override-delegate-tag?${query}`);
+
+  assert.equal((await put('delegateTag=24.06.1')).status, 409);
+  assert.equal((await put('delegateTag=24.06.1&allowOlder=true&validForDays=2')).status, 200);
+  const { body } = await rig.check('harness/delegate:24.06.5');
+  assert.deepEqual(
+    { ...body['resource'] },
+    { imageTag: 'harness/delegate:24.06.1', shouldUpgrade: true, allowOlder: true },
+  );
+  const listed = await rig.admin('GET', `${setup}/override-delegate-tag`);
+  assert.equal(listed.body['resource']?.['versionOverrides']?.[0]?.['version'], '24.06.1');
+  const latest = await rig.admin('GET', `${setup}/latest-supported-version`);
+  assert.deepEqual(
+    { ...latest.body['resource'] },
+    { latestSupportedVersion: '24.06.1', latestSupportedMinimalVersion: '24.06.1.minimal' },
+  );
+  clock.advance(2 * 24 * 60);
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.5', false], 'it is over');
+
+  assert.equal((await put('delegateTag=24.06.9')).status, 200);
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.9', true]);
+  assert.deepEqual(await rig.told('harness/delegate:24.07.1'), ['harness/delegate:24.07.1', false], 'a downgrade');
+  for (const path of ['override-delegate-tag', 'delete-delegate-override']) {
+    assert.equal(String((await rig.admin('DELETE', `${setup}/${path}`)).body['resource']), String(path[0] === 'o'));
+  }
+  const older = await rig.admin('PUT', '/version-override/delegate-tag?delegateTag=24.06.9&validTillNextRelease=true');
+  assert.equal(older.status, 200);
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.9', true]);
+  await rig.published('harness/delegate:24.07.1', 'stable', { skipCanary: true });
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.07.1', true]);
+
+  for (const wrong of ['latest', 'harness/delegate', '24.06.9%0Aimage', '24.06.9@sha256:1', '$(id)', '24.06.9 x']) {
+    const refused = await put(`delegateTag=${encodeURIComponent(decodeURIComponent(wrong))}`);
+    assert.deepEqual([refused.status, refused.body['code']], [400, 'INVALID_REQUEST'], wrong);
+  }
+  assert.equal((await put('delegateTag=24.06.9&validForDays=181')).status, 400);
+  assert.equal((await put('delegateTag=24.06.9&projectIdentifier=p')).status, 400);
+});
+
+managerTest("an upgrader speaks for its own account only, and an account's mode holds for it", async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'checks-a', clock);
+  const other = await UpgradeRig.create(t, dev, 'checks-b', clock);
+  const authorization = await (await rig.agent('upgrader')).authorization();
+  const url = (account: string) =>
+    `${dev.publicUrl}/api/upgrade-check/delegate?accountId=${account}&currentDelegateImageTag=a:24.01.1`;
+  const ask = (account: string) => dev.request(url(account), { headers: { authorization } });
+  assert.equal((await ask('checks-a')).status, 200);
+  assert.deepEqual([(await ask('checks-b')).status, (await ask('checks-b')).body['code']], [401, 'INVALID_TOKEN']);
+  assert.equal(
+    (await dev.request(`${url('checks-b')}&accountId=checks-a`, { headers: { authorization } })).status,
+    401,
+  );
+
+  for (const image of ['a:1\nb', 'a b', 'a@sha256:x', 'a;id', `${'a/'.repeat(200)}a`]) {
+    const { status, body } = await rig.check(image);
+    assert.deepEqual([status, body['code']], [400, 'INVALID_REQUEST'], image);
+    assert.doesNotMatch(String(body['message']), /\n/);
+  }
+
+  const authority = await TestAuthority.create('upgraders');
+  await dev.must('PATCH', '/ng/api/accounts/checks-b', { mtlsEnabled: true });
+  await dev.must('POST', '/ng/api/agent/mtls/endpoint?accountIdentifier=checks-b', {
+    domainPrefix: 'checks-b',
+    caCertificates: authority.certificatePem,
+    mode: 'STRICT',
+  });
+  const refused = await other.check('a:24.01.1');
+  assert.deepEqual([refused.status, refused.body['code']], [401, 'INVALID_AGENT_MTLS_AUTHORITY']);
+  const certificate = await authority.client('upgrader');
+  const admitted = await dev.request(
+    `${dev.mtlsUrl('checks-b')}/api/upgrade-check/upgrader?accountId=checks-b&currentUpgraderImageTag=a:24.01.1`,
+    { certificate, headers: { authorization: await (await other.agent('upgrader')).authorization() } },
+  );
+  assert.deepEqual([admitted.status, admitted.body['resource']?.['shouldUpgrade']], [200, false]);
+});
+
+managerTest('the list says how each delegate is kept current', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'states', clock);
+  await rig.published('harness/delegate:24.08.2', 'stable', { skipCanary: true });
+  await rig.delegate('edge', '24.08.1');
+  assert.equal(await rig.stateOf('edge'), 'DETECTING');
+  await rig.told('harness/delegate:24.08.1', 'edge');
+  assert.equal(await rig.stateOf('edge'), 'SYNCHRONIZING');
+  await rig.told('harness/delegate:24.08.2', 'edge');
+  assert.equal(await rig.stateOf('edge'), 'SYNCHRONIZING', 'its pod is not there yet');
+  await rig.delegate('edge', '24.08.2', { hostName: 'new-pod' });
+  assert.equal(await rig.stateOf('edge'), 'ON');
+  clock.advance(89);
+  assert.equal(await rig.stateOf('edge'), 'ON');
+  clock.advance(1);
+  assert.equal(await rig.stateOf('edge'), 'OFF');
+  await rig.delegate('lonely', '24.08.2');
+  assert.equal(await rig.stateOf('lonely'), 'DETECTING');
+  await rig.told('harness/delegate:24.08.2');
+  assert.equal(await rig.stateOf('lonely'), 'ON', 'a call that names no delegate is about its version');
+});
+
+managerTest('a ring stops by itself when upgraded delegates do not come back, and says so', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'stops', clock);
+  const [from, to] = ['harness/delegate:24.09.1', 'harness/delegate:24.09.2'];
+  await rig.published(to, 'stable', { skipCanary: true });
+  for (const name of ['good', 'gone', 'stuck', 'still']) await rig.delegate(name, '24.09.1');
+  for (const name of ['good', 'stuck', 'still']) assert.deepEqual(await rig.told(from, name), [to, true]);
+  await rig.delegate('good', '24.09.2', { hostName: 'good-2' });
+  await rig.told(to, 'stuck');
+  clock.advance(29);
+  assert.equal((await rings(dev))['status'], 'ACTIVE');
+  clock.advance(1);
+  const release = await rings(dev);
+  assert.deepEqual(
+    [release['status'], release['healthy'], release['failed']],
+    ['HALTED', 1, 1],
+    'still was not upgraded',
+  );
+  assert.match(String(release['haltedReason']), /1 of 2 delegates that took harness\/delegate:24\.09\.2/);
+  assert.match(dev.log(), /the ring is halted: 1 of 2 delegates/);
+  const audit = await dev.must('GET', '/ng/api/audit?limit=1');
+  assert.deepEqual([audit[0]?.['action'], audit[0]?.['actor']], ['upgrade.halted', 'system']);
+  const metrics = String((await dev.api('GET', '/metrics')).body).match(/^sallyport_upgrades_total.*$/gm);
+  assert.ok(metrics?.includes('sallyport_upgrades_total{outcome="halted"} 1'), metrics?.join('\n'));
+  assert.deepEqual(await rig.told(from, 'gone'), [from, false]);
+
+  await dev.must('POST', '/ng/api/upgrades/rings/stable/resume', {});
+  assert.deepEqual(await rig.told(from, 'gone'), [to, true]);
+});
+
+managerTest('a delegate that was rolled back is not told to take the version again', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'rolled-back', clock);
+  const [from, to] = ['harness/delegate:24.10.1', 'harness/delegate:24.10.2'];
+  await rig.published(to, 'stable', { skipCanary: true });
+  await rig.delegate('edge', '24.10.1');
+  assert.deepEqual(await rig.told(from, 'edge'), [to, true]);
+  await rig.told(to, 'edge');
+  assert.deepEqual(await rig.told(from, 'edge'), [from, false]);
+  assert.deepEqual(await rig.told(from, 'edge'), [from, false]);
+  const own = await rig.admin('GET', '/upgrades/account');
+  assert.equal(own.body['resource']?.['attempts']?.[0]?.['outcome'], 'UNHEALTHY');
+});
+
+managerTest('whether a delegate registered with an image is answered about the own account only', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'registered-a', clock);
+  const other = await UpgradeRig.create(t, dev, 'registered-b', clock);
+  await rig.delegate('edge', '24.11.1', { hostName: 'host-1' });
+  const ask = async (of: UpgradeRig, query: string) => {
+    const path = `/api/upgrade-check/registered?delegateName=edge&since=${clock.now().getTime()}&${query}`;
+    const { status, body } = await (await of.agent('upgrader')).call('GET', path);
+    return [status, body['resource']?.['registered'], body['resource']?.['connected']];
+  };
+  assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1'), [200, true, true]);
+  assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1&hostName=host-1'), [200, true, true]);
+  assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1&hostName=host-2'), [200, false, false]);
+  assert.deepEqual(await ask(rig, 'imageTag=a:24.11.2'), [200, false, false]);
+  assert.deepEqual(await ask(other, 'imageTag=a:24.11.1'), [200, false, false]);
+});
+
+async function rings(dev: Parameters<Parameters<typeof managerTest>[1]>[1]) {
+  const status = await dev.must('GET', '/ng/api/upgrades/rings');
+  return status[1]?.['releases']?.[0] ?? assert.fail('nothing is published');
+}
