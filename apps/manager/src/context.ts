@@ -13,9 +13,13 @@ import { auditRoutes } from './audit/routes.ts';
 import type { Bus } from './bus/bus.ts';
 import { LocalBus } from './bus/local-bus.ts';
 import { PostgresBus } from './bus/postgres-bus.ts';
+import { CertificateService } from './certificates/certificate-service.ts';
+import { expiryNews } from './certificates/expiry-news.ts';
+import { certificateRoutes } from './certificates/routes.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config, Secrets } from './config/config.ts';
 import { loadMasterKey } from './config/master-key.ts';
+import { loadWebhookCa } from './config/webhook-ca.ts';
 import { openDatabase } from './database/open-database.ts';
 import { AgentAuthentication } from './delegates/agent-authentication.ts';
 import { agentGuard } from './delegates/agent-guard.ts';
@@ -72,6 +76,23 @@ import { TaskStore } from './tasks/task-store.ts';
 import { tokenRoutes } from './tokens/routes.ts';
 import { SecretBox } from './tokens/secret-box.ts';
 import { TokenService } from './tokens/token-service.ts';
+import { AccountUpgradesService } from './upgrades/account-upgrades.ts';
+import { upgradeCheckRoutes } from './upgrades/agent-routes.ts';
+import { overrideRoutes } from './upgrades/override-routes.ts';
+import { OverrideService } from './upgrades/override-service.ts';
+import { ReleaseService } from './upgrades/release-service.ts';
+import { upgradeRoutes } from './upgrades/routes.ts';
+import { UpgradeCheckService } from './upgrades/upgrade-check-service.ts';
+import { UpgradeJudge } from './upgrades/upgrade-judge.ts';
+import { Deliverer } from './webhooks/deliverer.ts';
+import { crlAgeingNews, crlAlarmNews, endpointNews, toOutbox } from './webhooks/direct-news.ts';
+import { downgradeNews } from './webhooks/downgrade-news.ts';
+import { Outbox } from './webhooks/outbox.ts';
+import { refusalNews } from './webhooks/refusal-news.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
+import { Sender } from './webhooks/sender.ts';
+import { Teller } from './webhooks/teller.ts';
+import { WebhookService } from './webhooks/webhook-service.ts';
 
 /** Requests that a client is slow to send are cut after these, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -105,6 +126,7 @@ export async function createContext(
   };
   try {
     const masterKey = loadMasterKey(secrets, config.local);
+    const webhookCa = loadWebhookCa(config.webhooks.caFile);
     const certificates = await loadServerCertificates(config, logger, clock.now());
     const opened = await openDatabase(
       secrets.databaseUrl === null
@@ -120,7 +142,8 @@ export async function createContext(
         : await PostgresBus.open(database, secrets.databaseUrl, replicaId, logger);
     closers.push(() => bus.close());
 
-    const tokens = new TokenService({ database, bus, clock, secrets: new SecretBox(masterKey) });
+    const secretBox = new SecretBox(masterKey);
+    const tokens = new TokenService({ database, bus, clock, secrets: secretBox });
     await tokens.checkMasterKey();
     const accounts = new AccountService({ database, bus, clock, tokens });
     const accountStore = new AccountStore(database);
@@ -149,12 +172,29 @@ export async function createContext(
       delegateLostAfterMs: config.delegateLostAfterMs,
     });
     closers.push(() => tasks.stop());
-    const delegates = new DelegateService(delegateStore, presence, clock, tasks);
+    const overrides = new OverrideService(database, clock);
+    const accountUpgrades = new AccountUpgradesService(database, overrides, clock);
+    const delegates = new DelegateService(delegateStore, presence, clock, tasks, accountUpgrades);
+    const upgradeParts = { database, delegates: delegateStore, presence, clock };
+    const upgradeChecks = new UpgradeCheckService({ ...upgradeParts, watchMs: config.upgrades.watchMs });
+    const { failurePercent } = config.upgrades;
+    const upgradeJudge = new UpgradeJudge({ ...upgradeParts, logger, failurePercent });
+    closers.push(() => upgradeJudge.stop());
     const dispatcher = new TaskDispatcher(taskStore, presence, bus, logger);
     closers.push(() => dispatcher.stop());
     await presence.start(secrets.databaseUrl === null);
     closers.push(() => presence.stop());
     closers.push(watchPollers(bus, directory, presence));
+
+    const outbox = new Outbox();
+    const deliverer = new Deliverer({
+      ...{ database, replicaId, clock, logger, secrets: secretBox, counts: outbox.counts },
+      sender: new Sender({ rules: config.webhooks, extraCa: webhookCa }),
+    });
+    closers.push(() => deliverer.stop());
+    const teller = new Teller({ database, outbox, clock, logger, news: [refusalNews, expiryNews, downgradeNews] });
+    closers.push(() => teller.stop());
+    const webhooks = new WebhookService({ database, clock, outbox, secrets: secretBox, rules: config.webhooks });
 
     const listeners: { server: Server | null; gateway: Gateway | null; streams: PushStreams | null } = {
       server: null,
@@ -168,6 +208,7 @@ export async function createContext(
       presence,
       tasks,
       bus,
+      upgrades: upgradeJudge,
       streams: () => listeners.streams?.size ?? 0,
     });
     const urlOf = (fqdn: string) => endpointUrl(fqdn, config, listeners.gateway);
@@ -175,17 +216,25 @@ export async function createContext(
       await refusals.flush();
       await presence.flush();
     };
-    const writer = new EndpointWriter({ database, bus, clock, urlOf, settle, onChange: async () => undefined });
+    const writer = new EndpointWriter({
+      database,
+      bus,
+      clock,
+      urlOf,
+      settle,
+      onChange: toOutbox(outbox, endpointNews),
+    });
     const endpoints = new EndpointService({ database, writer, clock, agentDomain: config.agentDomain });
     const authorities = new AuthorityService({ database, endpoints, writer, clock, settle });
     const readiness = new ReadinessService({ database, endpoints, clock, urlOf, settle });
     const reverts = new PendingReverts({ database, writer, bus, clock, logger });
     closers.push(() => reverts.stop());
     const policyParts = { database, bus, clock, logger, endpoints, settle };
-    const crls = new CrlService({ ...policyParts, onAlarm: async () => undefined });
+    const crls = new CrlService({ ...policyParts, onAlarm: toOutbox(outbox, crlAlarmNews) });
     const deniedCertificates = new DeniedCertificateService(policyParts);
     const identities = new IdentityService(policyParts);
-    const ageing = new CrlAgeing({ database, clock, logger, onNotice: async () => undefined });
+    const ageing = new CrlAgeing({ database, clock, logger, onNotice: toOutbox(outbox, crlAgeingNews) });
+    const clientCertificates = new CertificateService({ database, clock, settle });
     closers.push(() => ageing.stop());
     const downloads = new DownloadService({
       tokens,
@@ -226,6 +275,8 @@ export async function createContext(
       deniedCertificateRoutes(deniedCertificates),
       identityRoutes(identities),
       refusalRoutes(refusalStore, refusals),
+      certificateRoutes(clientCertificates),
+      webhookRoutes(webhooks),
       tokenRoutes(tokens),
       delegateRoutes(delegates),
       downloadRoutes(downloads),
@@ -233,6 +284,9 @@ export async function createContext(
       auditRoutes(new AuditStore(database), accountStore),
       agentRoutes(delegates, presence, dispatcher),
       agentTaskRoutes(tasks),
+      upgradeRoutes(new ReleaseService(database, clock), accountUpgrades, upgradeJudge),
+      overrideRoutes(overrides, accountUpgrades),
+      upgradeCheckRoutes(upgradeChecks),
     );
     const { server } = listeners;
     if (server === null) throw new Error('the app was built without its server');

@@ -19,6 +19,8 @@ export type AuditAction =
   | 'endpoint.deleted'
   | 'webhook.created'
   | 'webhook.deleted'
+  | 'webhook.switched-off'
+  | 'webhook.switched-on'
   | 'crl.uploaded'
   | 'crl.suspicious'
   | 'crl.ageing'
@@ -28,7 +30,13 @@ export type AuditAction =
   | 'denied-certificate.removed'
   | 'allowed-identities.updated'
   | 'delegate.pinned'
-  | 'delegate.unpinned';
+  | 'delegate.unpinned'
+  | 'upgrade.published'
+  | 'upgrade.halted'
+  | 'upgrade.resumed'
+  | 'upgrade.ring-set'
+  | 'upgrade.override-set'
+  | 'upgrade.override-removed';
 
 export interface NewAuditEvent {
   readonly accountId: string | null;

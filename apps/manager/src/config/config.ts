@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { DEFAULT_LIMIT_SETTINGS, type LimitSettings } from '../gateway/limits.ts';
+import type { S3Credentials } from '../logs/blob-storage.ts';
+import type { ReceiverRules } from '../webhooks/receiver-address.ts';
+import { LOG_SETTINGS, type LogSettings, readLogSettings } from './log-settings.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -27,8 +30,25 @@ export interface Config {
   /** Loopback address that serves metrics without a key; null: only the API does, to operators. */
   readonly metricsListen: ListenAddress | null;
   readonly limits: LimitSettings;
+  readonly logs: LogSettings;
+  readonly webhooks: WebhookSettings;
+  /** Endpoints whose client certificates metrics report by name; 0 for none. */
+  readonly metricsEndpoints: number;
+  readonly upgrades: UpgradeSettings;
   /** Images in the files that install delegates; null: no such file is made, or one without an upgrader. */
   readonly images: { readonly delegate: string | null; readonly upgrader: string | null };
+}
+
+export interface UpgradeSettings {
+  /** A ring stops when this share of the delegates that were judged, or more, failed. */
+  readonly failurePercent: number;
+  /** How long a delegate that took a version has to come back. */
+  readonly watchMs: number;
+}
+
+export interface WebhookSettings extends ReceiverRules {
+  /** PEM file of CAs that receivers' certificates may come from, besides the public ones. */
+  readonly caFile: string | null;
 }
 
 export interface TlsFiles {
@@ -41,6 +61,8 @@ export interface Secrets {
   /** 32 bytes; null means: read or make the key file in the data directory (local only). */
   readonly masterKey: Buffer | null;
   readonly masterKeyFile: string | null;
+  /** For the storage of finished logs; null: from where the AWS SDK finds them. */
+  readonly s3Credentials: S3Credentials | null;
 }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -72,6 +94,10 @@ const KNOWN = [
   'SALLYPORT_LOG_LEVEL',
   'SALLYPORT_DELEGATE_LOST_AFTER_SECONDS',
   'SALLYPORT_METRICS_LISTEN',
+  'SALLYPORT_METRICS_ENDPOINTS',
+  'SALLYPORT_WEBHOOK_PRIVATE_ADDRESSES',
+  'SALLYPORT_WEBHOOK_LOOPBACK_HTTP',
+  'SALLYPORT_WEBHOOK_CA_FILE',
   'SALLYPORT_DELEGATE_IMAGE',
   'SALLYPORT_UPGRADER_IMAGE',
   'SALLYPORT_LIMIT_SOURCE_CONNECTIONS',
@@ -79,6 +105,9 @@ const KNOWN = [
   'SALLYPORT_LIMIT_SOURCE_REQUESTS_PER_SECOND',
   'SALLYPORT_LIMIT_ACCOUNT_CONNECTIONS',
   'SALLYPORT_LIMIT_ACCOUNT_REQUESTS_PER_SECOND',
+  'SALLYPORT_UPGRADE_FAILURE_PERCENT',
+  'SALLYPORT_UPGRADE_WATCH_MINUTES',
+  ...LOG_SETTINGS,
 ] as const;
 type Known = (typeof KNOWN)[number];
 
@@ -164,6 +193,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const limit = (name: Known & `SALLYPORT_LIMIT_${string}`, fallback: number): number =>
     parse(name, fallback, (text) => readInteger(text, 0, 10_000_000));
 
+  const logs = readLogSettings({
+    value,
+    integer: (name, fallback, minimum, maximum) => parse(name, fallback, (text) => readInteger(text, minimum, maximum)),
+    problem: (text) => void problems.push(text),
+  });
+
   const config: Config = Object.freeze({
     dataDirectory,
     usesPostgres: databaseUrl !== null,
@@ -187,10 +222,21 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     delegateLostAfterMs:
       1000 * parse('SALLYPORT_DELEGATE_LOST_AFTER_SECONDS', 60, (text) => readInteger(text, 5, 86_400)),
     metricsListen: parse<ListenAddress | null>('SALLYPORT_METRICS_LISTEN', null, readLoopbackAddress),
+    metricsEndpoints: parse('SALLYPORT_METRICS_ENDPOINTS', 20, (text) => readInteger(text, 0, 1_000)),
+    webhooks: Object.freeze({
+      privateAddresses: parse('SALLYPORT_WEBHOOK_PRIVATE_ADDRESSES', { allowed: false }, readPermission).allowed,
+      loopbackHttp: parse('SALLYPORT_WEBHOOK_LOOPBACK_HTTP', { allowed: false }, readPermission).allowed,
+      caFile: value('SALLYPORT_WEBHOOK_CA_FILE'),
+    }),
     images: Object.freeze({
       delegate: parse<{ image: string } | null>('SALLYPORT_DELEGATE_IMAGE', null, readImage)?.image ?? null,
       upgrader: parse<{ image: string } | null>('SALLYPORT_UPGRADER_IMAGE', null, readImage)?.image ?? null,
     }),
+    upgrades: Object.freeze({
+      failurePercent: parse('SALLYPORT_UPGRADE_FAILURE_PERCENT', 20, (text) => readInteger(text, 1, 100)),
+      watchMs: 60_000 * parse('SALLYPORT_UPGRADE_WATCH_MINUTES', 30, (text) => readInteger(text, 1, 1440)),
+    }),
+    logs: logs.settings,
     limits: Object.freeze({
       sourceConnections: limit('SALLYPORT_LIMIT_SOURCE_CONNECTIONS', DEFAULT_LIMIT_SETTINGS.sourceConnections),
       sourceHandshakesPerSecond: limit(
@@ -214,6 +260,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     secrets: Object.freeze({
       databaseUrl,
       masterKey,
+      s3Credentials: logs.credentials,
       masterKeyFile: masterKeyFile ?? (local && databaseUrl === null ? join(dataDirectory, 'master.key') : null),
     }),
   };
@@ -267,6 +314,12 @@ export function readMasterKey(text: string): Buffer | string {
   if (/^[0-9a-f]{64}$/i.test(trimmed)) return Buffer.from(trimmed, 'hex');
   if (/^[A-Za-z0-9+/]{43}=$/.test(trimmed)) return Buffer.from(trimmed, 'base64');
   return 'is not 32 bytes as 64 hex characters or base64 (make one with: openssl rand -hex 32)';
+}
+
+function readPermission(text: string): { allowed: boolean } | string {
+  return text === 'allow' || text === 'refuse'
+    ? { allowed: text === 'allow' }
+    : `"${text}" is neither allow nor refuse`;
 }
 
 function readInteger(text: string, minimum: number, maximum: number): number | string {

@@ -1,8 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
+import { logs } from './logs.ts';
 import { revocation } from './revocation.ts';
 import type { Schema } from './schema.ts';
 import { trustOperations } from './trust-operations.ts';
+import { upgrades } from './upgrades.ts';
+import { webhooks } from './webhooks.ts';
 
 /**
  * Every change of the tables, oldest first by name. A migration that has been released is never edited: a database out
@@ -12,6 +15,9 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-foundation': { up: foundation },
   '0002-trust-operations': { up: trustOperations },
   '0003-revocation': { up: revocation },
+  '0004-webhooks': { up: webhooks },
+  '0005-logs': { up: logs },
+  '0006-upgrades': { up: upgrades },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };

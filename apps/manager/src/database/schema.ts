@@ -1,6 +1,7 @@
 // One type a table, so that the same queries serve both databases: times are epoch milliseconds, booleans 0 or 1,
 // and JSON is text. Rows stay inside the stores; services never see them.
 
+import type { LogBlobRow, LogChunkRow, LogStreamRow } from './log-rows.ts';
 import type {
   AllowedIdentitiesRow,
   CrlPartRow,
@@ -9,6 +10,21 @@ import type {
   DelegatePinRow,
   DeniedCertificateRow,
 } from './revocation-rows.ts';
+import type {
+  UpgradeAccountRingRow,
+  UpgradeAttemptRow,
+  UpgradeCheckRow,
+  UpgradeOverrideRow,
+  UpgradeReleaseRow,
+} from './upgrade-rows.ts';
+import type {
+  ClientCertificateRow,
+  DowngradeRow,
+  RefusalNewsRow,
+  WebhookDeliveryRow,
+  WebhookRow,
+  WebhookTurnRow,
+} from './webhook-rows.ts';
 
 export interface Schema {
   accounts: AccountRow;
@@ -24,13 +40,24 @@ export interface Schema {
   endpoint_reverts: EndpointRevertRow;
   webhooks: WebhookRow;
   webhook_deliveries: WebhookDeliveryRow;
-  webhook_notices: WebhookNoticeRow;
+  webhook_turns: WebhookTurnRow;
+  refusal_news: RefusalNewsRow;
+  downgrades: DowngradeRow;
+  client_certificates: ClientCertificateRow;
   crls: CrlRow;
   crl_parts: CrlPartRow;
   crl_policies: CrlPolicyRow;
   denied_certificates: DeniedCertificateRow;
   allowed_identities: AllowedIdentitiesRow;
   delegate_pins: DelegatePinRow;
+  upgrade_releases: UpgradeReleaseRow;
+  upgrade_account_rings: UpgradeAccountRingRow;
+  upgrade_overrides: UpgradeOverrideRow;
+  upgrade_checks: UpgradeCheckRow;
+  upgrade_attempts: UpgradeAttemptRow;
+  log_streams: LogStreamRow;
+  log_chunks: LogChunkRow;
+  log_blobs: LogBlobRow;
 }
 
 type Millis = number;
@@ -112,6 +139,7 @@ export interface DelegateRow {
   mtls_seen_at: Millis | null;
   mtls_certificate: Json | null;
   mtls_anchor: string | null;
+  mtls_fingerprint: string | null;
 }
 
 export interface TaskRow {
@@ -179,41 +207,4 @@ export interface EndpointRevertRow {
   mode: 'LOOSE' | 'STRICT';
   ca_certificates: string;
   asked_by: string;
-}
-
-export interface WebhookRow {
-  id: string;
-  account_id: string;
-  url: string;
-  /** Array of event types; null for every type, those of later versions too. */
-  events: Json | null;
-  /** The signing secret, sealed by `tokens/secret-box.ts`. */
-  secret_ciphertext: string;
-  created_at: Millis;
-  created_by: string;
-  last_success_at: Millis | null;
-  last_failure_at: Millis | null;
-  last_failure: string | null;
-  /** Events that were given up: the queue was full, or every attempt failed. */
-  dropped: number;
-}
-
-export interface WebhookDeliveryRow {
-  /** The same at every attempt. */
-  id: string;
-  webhook_id: string;
-  account_id: string;
-  event_type: string;
-  body: Json;
-  attempts: number;
-  /** While an attempt is under way: when it counts as lost, with the replica that made it. */
-  next_attempt_at: Millis;
-  created_at: Millis;
-}
-
-/** What an account's webhooks were told of, so that they are told once. */
-export interface WebhookNoticeRow {
-  account_id: string;
-  notice: string;
-  at: Millis;
 }

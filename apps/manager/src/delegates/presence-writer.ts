@@ -1,6 +1,9 @@
-import type { PresentedCertificate, Transport } from '@sallyport/protocol';
+import { PresentedCertificate, type Transport } from '@sallyport/protocol';
 import type { ExpressionBuilder, Transaction } from 'kysely';
+import { Value } from 'typebox/value';
+import { recordCertificates, type Sighting } from '../certificates/certificate-store.ts';
 import type { Schema } from '../database/schema.ts';
+import { type CameInPlain, noteDowngrades } from '../webhooks/downgrade-news.ts';
 
 /** What presence knows of a delegate that has come, changed its way in, or gone. */
 export interface PresenceChange {
@@ -23,6 +26,7 @@ interface Known {
   readonly replica_id: string | null;
   readonly mtls_seen_at: number | null;
   readonly mtls_anchor: string | null;
+  readonly mtls_certificate: string | null;
 }
 
 interface Use {
@@ -37,7 +41,7 @@ const CHUNK = 500;
 
 /**
  * Writes who has come, gone or changed its way in, in the caller's transaction, and with it when each was last on mTLS
- * and which CA its chain ended at. In the order of their ids, so that two replicas never wait for each other.
+ * and which CA its chain ended at; the certificates that came, and who came without one. In the order of their ids, so that two replicas never wait for each other.
  */
 export async function writePresence(
   transaction: Transaction<Schema>,
@@ -47,6 +51,8 @@ export async function writePresence(
 ): Promise<void> {
   const sorted = [...changes].sort((a, b) => (a.delegateId < b.delegateId ? -1 : 1));
   const uses: Use[] = [];
+  const sightings: Sighting[] = [];
+  const plain: CameInPlain[] = [];
   for (let start = 0; start < sorted.length; start += CHUNK) {
     const chunk = sorted.slice(start, start + CHUNK);
     const known = await knownOf(transaction, chunk);
@@ -57,9 +63,13 @@ export async function writePresence(
       if (change.via === null) await writeGone(transaction, change, replicaId, now);
       else await writeCome(transaction, change, change.via, replicaId);
       uses.push(...usesOf(change, before));
+      sightings.push(...sightingsOf(change, before));
+      if (change.via?.transport === 'PLAIN') plain.push(cameInPlain(change, before));
     }
   }
   await writeUses(transaction, uses);
+  await recordCertificates(transaction, sightings);
+  await noteDowngrades(transaction, plain);
 }
 
 /** For an update of delegates: those that were on mTLS until now were so until `at`. */
@@ -75,7 +85,7 @@ export function mtlsUntil(delegates: ExpressionBuilder<Schema, 'delegates'>, at:
 async function knownOf(transaction: Transaction<Schema>, changes: readonly PresenceChange[]) {
   const rows = await transaction
     .selectFrom('delegates')
-    .select(['id', 'account_id', 'name', 'transport', 'replica_id', 'mtls_seen_at', 'mtls_anchor'])
+    .select(['id', 'account_id', 'name', 'transport', 'replica_id', 'mtls_seen_at', 'mtls_anchor', 'mtls_certificate'])
     .where(
       'id',
       'in',
@@ -123,7 +133,12 @@ async function writeCome(
       // Null when the token was deleted meanwhile: one delegate's dead token must not fail the batch of everybody.
       token_id: set.selectFrom('delegate_tokens').select('delegate_tokens.id').where('id', '=', via.tokenId),
       ...(via.transport === 'MTLS'
-        ? { mtls_seen_at: lastSeen, mtls_certificate: certificate, mtls_anchor: via.anchor }
+        ? {
+            mtls_seen_at: lastSeen,
+            mtls_certificate: certificate,
+            mtls_anchor: via.anchor,
+            mtls_fingerprint: via.certificate?.fingerprint ?? null,
+          }
         : { mtls_seen_at: mtlsUntil(set, lastSeen) }),
     }))
     .where('id', '=', delegateId)
@@ -141,6 +156,24 @@ function usesOf({ via, lastSeen }: PresenceChange, before: Known): Use[] {
     ...use(before.mtls_anchor, heldOnMtls ? lastSeen : before.mtls_seen_at),
     ...use(via?.anchor ?? null, lastSeen),
   ];
+}
+
+/** The certificate that it comes with now, and the one that it came with until now. */
+function sightingsOf({ via, lastSeen }: PresenceChange, before: Known): Sighting[] {
+  const sighting = (certificate: PresentedCertificate | null | undefined, anchor: string | null): Sighting[] =>
+    certificate === null || certificate === undefined
+      ? []
+      : [{ accountId: before.account_id, certificate, anchor, at: lastSeen }];
+  const left = before.transport === 'MTLS' && before.replica_id !== null ? before.mtls_certificate : null;
+  return [
+    ...sighting(left === null ? null : Value.Parse(PresentedCertificate, JSON.parse(left)), before.mtls_anchor),
+    ...sighting(via?.certificate, via?.anchor ?? null),
+  ];
+}
+
+function cameInPlain({ lastSeen: at }: PresenceChange, before: Known): CameInPlain {
+  const heldOnMtls = before.transport === 'MTLS' && before.replica_id !== null;
+  return { accountId: before.account_id, name: before.name, at, lastOnMtls: heldOnMtls ? at : before.mtls_seen_at };
 }
 
 async function writeUses(transaction: Transaction<Schema>, uses: readonly Use[]): Promise<void> {

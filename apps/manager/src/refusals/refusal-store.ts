@@ -2,6 +2,7 @@ import { PresentedCertificate } from '@sallyport/protocol';
 import type { Kysely, Selectable } from 'kysely';
 import { Value } from 'typebox/value';
 import type { RefusalRow, Schema } from '../database/schema.ts';
+import { noteNewRefusals } from './new-refusals.ts';
 import type { RefusalGroup, RefusalWriter } from './refusal-recorder.ts';
 
 /** What an account keeps: the groups seen last. The bound holds for refusals without an account together, too. */
@@ -28,6 +29,7 @@ export class RefusalStore implements RefusalWriter {
         .filter(({ accountId }) => existing.has(accountId))
         .map(toRow)
         .sort((a, b) => (a.id < b.id ? -1 : 1));
+      await noteNewRefusals(transaction, rows);
       for (const row of rows) {
         await transaction
           .insertInto('refusals')
@@ -47,6 +49,21 @@ export class RefusalStore implements RefusalWriter {
       }
       for (const accountId of new Set(rows.map((row) => row.account_id))) await trim(transaction, accountId);
     });
+  }
+
+  /** Those of the groups that are still kept, newest first. */
+  async byIds(accountId: string, ids: readonly string[], limit: number): Promise<RefusalGroup[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#database
+      .selectFrom('refusals')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('id', 'in', ids)
+      .orderBy('last_seen', 'desc')
+      .orderBy('id')
+      .limit(limit)
+      .execute();
+    return rows.map(fromRow);
   }
 
   /** Newest first. */

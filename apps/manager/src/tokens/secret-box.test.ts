@@ -21,6 +21,7 @@ test('a sealed secret that was moved to another account or token does not open',
     { accountId: 'other', tokenId: 't1' },
     { accountId: 'acme', tokenId: 't2' },
     { accountId: 'acm', tokenId: 'et1' },
+    { accountId: 'acme', webhookId: 't1' },
   ]) {
     assert.throws(() => box.open(sealed, elsewhere), SecretBoxError);
   }

@@ -6,10 +6,9 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** Where a sealed secret belongs. It opens nowhere else. */
-export interface SecretPlace {
-  readonly accountId: string;
-  readonly tokenId: string;
-}
+export type SecretPlace =
+  | { readonly accountId: string; readonly tokenId: string }
+  | { readonly accountId: string; readonly webhookId: string };
 
 /**
  * Secrets encrypted at rest with AES-256-GCM under one master key: a copy of the database alone tells nothing.
@@ -59,11 +58,17 @@ export class SecretBox {
 export class SecretBoxError extends Error {
   override readonly name = 'SecretBoxError';
 
-  constructor({ accountId, tokenId }: SecretPlace, reason: string) {
-    super(`The secret of delegate token ${tokenId} of account ${accountId} cannot be decrypted: ${reason}.`);
+  constructor(place: SecretPlace, reason: string) {
+    const whose = 'tokenId' in place ? `delegate token ${place.tokenId}` : `webhook ${place.webhookId}`;
+    super(`The secret of ${whose} of account ${place.accountId} cannot be decrypted: ${reason}.`);
   }
 }
 
-function context({ accountId, tokenId }: SecretPlace): Buffer {
-  return Buffer.from(JSON.stringify(['sallyport delegate token', VERSION, accountId, tokenId]));
+function context(place: SecretPlace): Buffer {
+  const { accountId } = place;
+  const [what, id] =
+    'tokenId' in place
+      ? ['sallyport delegate token', place.tokenId]
+      : ['sallyport webhook signing secret', place.webhookId];
+  return Buffer.from(JSON.stringify([what, VERSION, accountId, id]));
 }
