@@ -302,7 +302,7 @@ test('generate refuses a key of another certificate, two sources, an image that 
     [['--secret', 'a', '--image', 'registry.example.com/delegate:latest'], 1, /details: IMAGE_NOT_IMMUTABLE/],
     [['--secret', 'a', '--proxy', 'http://me:hunter2@proxy:3128'], 2, /--proxy holds a password/],
     [['--secret', 'A B'], 2, /lower case letters/],
-    [['--secret', 'a', '--account', ''], 2, /account id is empty/],
+    [['--secret', 'a', '--account', ''], 2, /is no account id/],
   ] as const) {
     const { exit, stderr, stdout } = await newDelegate('--token-secret', 'edge-1-token', ...args);
     assert.equal(exit, wanted, stderr || args.join(' '));

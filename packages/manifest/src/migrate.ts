@@ -9,6 +9,7 @@ import { migrateKubernetes } from './kubernetes/migrate-kubernetes.ts';
 import { ManifestError } from './manifest-error.ts';
 import type { MigrateOptions, Migration } from './migration.ts';
 import { isObjectName } from './object-name.ts';
+import { refuseProjectScope } from './project-scope.ts';
 import { migrateUpgraderConfig } from './upgrader-config/migrate-config.ts';
 
 /**
@@ -38,18 +39,7 @@ export function migrate(text: string, options: MigrateOptions): Migration {
 }
 
 function refuseOptions(options: MigrateOptions): void {
-  const scope =
-    options.project !== undefined
-      ? `project "${options.project}"`
-      : options.organization !== undefined
-        ? `organization "${options.organization}"`
-        : undefined;
-  if (scope !== undefined) {
-    throw new ManifestError(
-      'PROJECT_CERTIFICATE',
-      `Project-level certificates are not supported: client certificates belong to the account, not to the ${scope}. Leave the scope out; the delegate itself may belong to a project.`,
-    );
-  }
+  refuseProjectScope(options);
   if (options.certificate && options.secretName !== undefined) {
     throw new ManifestError(
       'OPTION_INVALID',

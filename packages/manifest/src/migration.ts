@@ -1,8 +1,9 @@
 import type { CertificateInspector } from './certificate-inspector.ts';
 import type { FindingCode } from './finding.ts';
 import type { ManifestForm } from './form.ts';
+import type { ProjectScope } from './project-scope.ts';
 
-export interface MigrateOptions {
+export interface MigrateOptions extends ProjectScope {
   /** The URL of the account's mTLS endpoint, with its port unless 443: `https://blue.agent.example.com`. */
   readonly endpoint: string;
   /** Client certificate (a chain may follow the leaf) and private key, both PEM. They go into a Secret of the file. */
@@ -15,9 +16,6 @@ export interface MigrateOptions {
   readonly delegate?: string | undefined;
   /** The delegate runs CI builds: TI_SERVICE_URL is added where it is missing. */
   readonly continuousIntegration?: boolean | undefined;
-  /** Given only to be refused: certificates belong to accounts. */
-  readonly organization?: string | undefined;
-  readonly project?: string | undefined;
   /** What the file is; found out by itself when not given. */
   readonly form?: ManifestForm | undefined;
   /** Reads the certificate. Without it neither key match nor the endpoint's verdict is checked. */

@@ -8,7 +8,8 @@ import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { example } from '../help.ts';
-import { pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { connectedAccount } from '../manifest/connected-account.ts';
 import { findingsText } from '../manifest/findings-text.ts';
 import { readManifestFile, replaceKeepingBackup } from '../manifest/manifest-file.ts';
 import { formOption } from '../manifest/manifest-options.ts';
@@ -55,9 +56,16 @@ export function addCheck(manifest: Command, tools: Tools): void {
       const { endpoint, mode, form } = options;
       const file = await readManifestFile(name);
       const pairs = refusing(name, () => pairsIn(file.text, form));
-      const { ca: bundle } = command.optsWithGlobals<GlobalOptions>();
+      const connected = await connectedAccount(tools, command, { needed: false });
+      const { ca } = command.optsWithGlobals<GlobalOptions>();
+      const bundle = await endpointBundle(ca, connected?.endpoint);
       const inspector = await prepareInspector({ pairs, bundle, now: new Date(tools.now()) });
-      const context: CheckContext = { endpoint, mode, form, inspector };
+      const context: CheckContext = {
+        endpoint: endpoint ?? connected?.endpoint?.url,
+        mode: mode ?? connected?.endpoint?.mode,
+        form,
+        inspector,
+      };
       if (!options.fix) {
         const found = refusing(name, () => check(file.text, context));
         report(name, found, undefined, options, tools, command);

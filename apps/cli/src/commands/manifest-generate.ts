@@ -13,7 +13,8 @@ import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
-import { prepareInspector } from '../manifest/certificate-inspector.ts';
+import { endpointBundle, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { type ConnectedAccount, connectedAccount } from '../manifest/connected-account.ts';
 import {
   type CertificateFiles,
   certificateKeyOption,
@@ -22,6 +23,9 @@ import {
   hostFiles,
   hostFolderOption,
   kubernetesName,
+  organizationOption,
+  type ProjectArguments,
+  projectOption,
   readPairOf,
   secretOption,
 } from '../manifest/manifest-options.ts';
@@ -47,11 +51,11 @@ const PERMISSIONS = {
 } as const satisfies Record<string, ClusterPermission>;
 const ISSUERS = { issuer: 'Issuer', clusterissuer: 'ClusterIssuer' } as const satisfies Record<string, IssuerKind>;
 
-interface Options extends CertificateFiles {
+interface Options extends CertificateFiles, ProjectArguments {
   readonly name: string;
   readonly form?: ManifestForm;
   readonly image: string;
-  readonly endpoint: string;
+  readonly endpoint?: string;
   readonly secret?: string;
   readonly hostFolder?: string;
   readonly issuer?: string;
@@ -86,7 +90,10 @@ export function addGenerate(manifest: Command, tools: Tools): void {
     .addOption(required(new Option('--name <name>', "the delegate's name")))
     .addOption(formOption('kubernetes when not given'))
     .addOption(required(new Option('--image <image>', 'its image, with registry and tag; mTLS needs an immutable tag')))
-    .addOption(required(new Option('--endpoint <url>', "URL of the account's mTLS endpoint, or of a plain manager")))
+    .option(
+      '--endpoint <url>',
+      "URL of the account's mTLS endpoint, or of a plain manager (the control plane's word when not given)",
+    )
     .addOption(certificateOption())
     .addOption(certificateKeyOption())
     .addOption(secretOption())
@@ -101,10 +108,12 @@ export function addGenerate(manifest: Command, tools: Tools): void {
         .choices(Object.keys(ISSUERS))
         .argParser(oneOf(ISSUERS)),
     )
+    .addOption(organizationOption())
+    .addOption(projectOption())
     .option('--token-file <file>', 'file with the delegate token: it goes into the files')
     .option('--token-secret <name>', 'name of the Secret that holds it under DELEGATE_TOKEN', kubernetesName)
     .option('--namespace <namespace>', 'harness-delegate-ng when not given')
-    .option('--create-namespace', 'make the namespace too')
+    .option('--no-create-namespace', 'leave the Namespace object out: it exists')
     .addOption(
       new Option('--size <size>', 'memory, CPU and replicas').choices(Object.keys(SIZES)).argParser(oneOf(SIZES)),
     )
@@ -136,9 +145,13 @@ export function addGenerate(manifest: Command, tools: Tools): void {
 }
 
 async function make(options: Options, tools: Tools, command: Command) {
-  const { ca: bundle, account = tools.environment.account } = command.optsWithGlobals<GlobalOptions>();
+  const { ca, account: named = tools.environment.account } = command.optsWithGlobals<GlobalOptions>();
+  const connected =
+    options.endpoint === undefined ? await connectedAccount(tools, command, { needed: true }) : undefined;
+  const account = named ?? connected?.account;
   if (account === undefined)
     throw usageError('No account is named.', 'Give --account ACCOUNT, or set SALLYPORT_ACCOUNT.');
+  const bundle = await endpointBundle(ca, connected?.endpoint);
   const pair = await readPairOf(options);
   const given = pair && { certificate: pair.certificatePem, key: pair.keyPem };
   const inspector = await prepareInspector({ pairs: given ? [given] : [], bundle, now: new Date(tools.now()) });
@@ -150,8 +163,9 @@ async function make(options: Options, tools: Tools, command: Command) {
     delegateName: options.name,
     accountId: account,
     image: options.image,
-    endpoint: options.endpoint,
-    mtls: certificateOf(options, form, pair),
+    ...connectionOf(options, connected, certificateOf(options, form, pair)),
+    organization: options.org,
+    project: options.project,
     token: options.tokenFile === undefined ? undefined : (await readLocalText(options.tokenFile)).trim(),
     tokenSecretName: options.tokenSecret,
     namespace: options.namespace,
@@ -171,6 +185,39 @@ async function make(options: Options, tools: Tools, command: Command) {
     generated: refusing(undefined, () => generate(wanted, inspector)),
     concerns: (given && inspector.inspect(given).concerns) ?? [],
   };
+}
+
+/**
+ * Without --endpoint the control plane's word. An account with an endpoint gets a delegate with mTLS, in LOOSE mode too, as
+ * in the files of the download API; the certificate's Secret then has the name that it has there.
+ */
+function connectionOf(
+  { endpoint, name, form }: Options,
+  connected: ConnectedAccount | undefined,
+  mtls: ClientCertificate | undefined,
+): Pick<GenerateOptions, 'endpoint' | 'mtls'> {
+  if (endpoint !== undefined) return { endpoint, mtls };
+  if (connected === undefined)
+    throw usageError(
+      '--endpoint <url> is missing.',
+      'Give the URL that "sallyport endpoint show" names, or run "sallyport login" to have the control plane asked.',
+    );
+  if (connected.endpoint !== null) {
+    if (mtls === undefined && (form === 'docker-command' || form === 'compose'))
+      throw usageError(
+        `The account ${connected.account} has an mTLS endpoint, and no certificate is named.`,
+        'Name its folder with --host-folder, or its files with --certificate and --certificate-key.',
+      );
+    return {
+      endpoint: connected.endpoint.url,
+      mtls: mtls ?? { from: 'secret', secretName: `${name}-client-certificate` },
+    };
+  }
+  if (mtls === undefined) return { endpoint: connected.url, mtls };
+  throw usageError(
+    `The account ${connected.account} has no mTLS endpoint, so a certificate is of no use.`,
+    'Create one with "sallyport endpoint create", or leave the certificate out.',
+  );
 }
 
 /** Exactly one source of the certificate; none makes a plain delegate. */

@@ -7,7 +7,8 @@ import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
-import { pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { type ConnectedAccount, connectedAccount } from '../manifest/connected-account.ts';
 import { type ManifestFile, readManifestFile, replaceKeepingBackup, rollBack } from '../manifest/manifest-file.ts';
 import {
   type CertificateFiles,
@@ -16,6 +17,9 @@ import {
   formOption,
   hostFiles,
   hostFolderOption,
+  organizationOption,
+  type ProjectArguments,
+  projectOption,
   readPairOf,
   secretOption,
 } from '../manifest/manifest-options.ts';
@@ -23,7 +27,7 @@ import { refusing } from '../manifest/refused.ts';
 import { diffOf, forTerminal } from '../manifest/shown-diff.ts';
 import { outputOf, type Tools } from '../session.ts';
 
-interface Options extends CertificateFiles {
+interface Options extends CertificateFiles, ProjectArguments {
   readonly endpoint?: string;
   readonly secret?: string;
   readonly hostFolder?: string;
@@ -42,11 +46,16 @@ export function addMigrate(manifest: Command, tools: Tools): void {
   )
     .description('move a delegate to an mTLS endpoint: print the diff, or change the file with --write')
     .argument('<file>', 'Kubernetes manifest, Helm values, helm or docker command, compose file, or upgrader config')
-    .option('--endpoint <url>', "URL of the account's mTLS endpoint, with its port unless 443 (required to migrate)")
+    .option(
+      '--endpoint <url>',
+      "URL of the account's mTLS endpoint, with its port unless 443 (the control plane's word when not given)",
+    )
     .addOption(certificateOption())
     .addOption(certificateKeyOption())
     .addOption(secretOption())
     .addOption(hostFolderOption())
+    .addOption(organizationOption())
+    .addOption(projectOption())
     .option('--delegate <name>', 'which one, in a file with several')
     .option('--ci', 'the delegate runs CI builds: set TI_SERVICE_URL too')
     .addOption(formOption('what the file is (found out when not given)'))
@@ -67,13 +76,15 @@ export function addMigrate(manifest: Command, tools: Tools): void {
 }
 
 async function migrated(name: string, file: ManifestFile, options: Options, tools: Tools, command: Command) {
-  const { endpoint, secret: secretName, delegate, form, ci: continuousIntegration } = options;
-  if (endpoint === undefined)
-    throw usageError('--endpoint <url> is missing.', 'Give the URL that "sallyport endpoint show" names.');
+  const { secret: secretName, delegate, form, ci: continuousIntegration } = options;
+  const connected = await connectedAccount(tools, command, { needed: options.endpoint === undefined });
+  const endpoint = options.endpoint ?? endpointOf(connected);
   const certificate = await readPairOf(options);
   const given = certificate && { certificate: certificate.certificatePem, key: certificate.keyPem };
   const pairs = [...(given ? [given] : []), ...refusing(name, () => pairsIn(file.text, form))];
-  const { ca: bundle } = command.optsWithGlobals<GlobalOptions>();
+  const { ca } = command.optsWithGlobals<GlobalOptions>();
+  // Another endpoint has another bundle: what the control plane says holds for its own only.
+  const bundle = await endpointBundle(ca, endpoint === connected?.endpoint?.url ? connected.endpoint : undefined);
   const inspector = await prepareInspector({ pairs, bundle, now: new Date(tools.now()) });
   const migration = refusing(name, () =>
     migrate(file.text, {
@@ -83,6 +94,8 @@ async function migrated(name: string, file: ManifestFile, options: Options, tool
       certificateFiles: hostFiles(options.hostFolder) ?? filesHere(options),
       delegate,
       continuousIntegration,
+      organization: options.org,
+      project: options.project,
       form,
       inspector,
     }),
@@ -91,6 +104,16 @@ async function migrated(name: string, file: ManifestFile, options: Options, tool
   for (const { message, remedy } of (given && inspector.inspect(given).concerns) ?? [])
     output.warn('CERTIFICATE_CONCERN', `${message} ${remedy}`);
   return migration;
+}
+
+function endpointOf(connected: ConnectedAccount | undefined): string {
+  if (connected === undefined)
+    throw usageError('--endpoint <url> is missing.', 'Give the URL that "sallyport endpoint show" names.');
+  if (connected.endpoint !== null) return connected.endpoint.url;
+  throw usageError(
+    `The account ${connected.account} has no mTLS endpoint.`,
+    'Create one with "sallyport endpoint create", or give --endpoint.',
+  );
 }
 
 /** Docker on this machine takes the very files that were named. */

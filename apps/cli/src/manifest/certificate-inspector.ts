@@ -24,11 +24,26 @@ export interface Pair {
   readonly key: string | undefined;
 }
 
+/** A CA bundle and where it comes from, for messages. */
+export interface EndpointBundle {
+  readonly from: string;
+  readonly pem: string;
+}
+
+/** The bundle of --ca, or else the one that the control plane has. */
+export async function endpointBundle(
+  caFile: string | undefined,
+  endpoint: { readonly url: string; readonly caCertificates: string } | null | undefined,
+): Promise<EndpointBundle | undefined> {
+  if (caFile !== undefined) return { from: caFile, pem: await readLocalText(caFile) };
+  return endpoint ? { from: `The CA bundle of ${endpoint.url}`, pem: endpoint.caCertificates } : undefined;
+}
+
 export interface InspectorOptions {
   /** Every pair that the library may ask about: the verdict takes a handshake, and the library does not wait. */
   readonly pairs: readonly Pair[];
-  /** File with the endpoint's CA bundle; without it the certificate is only measured against itself. */
-  readonly bundle: string | undefined;
+  /** The endpoint's CA bundle; without it the certificate is only measured against itself. */
+  readonly bundle: EndpointBundle | undefined;
   readonly now: Date;
 }
 
@@ -53,11 +68,10 @@ export function pairsIn(text: string, form: ManifestForm = detectForm(text)): Pa
   return certificatesIn(text).map(({ certificatePem, keyPem }) => ({ certificate: certificatePem, key: keyPem }));
 }
 
-async function verdictsOn(pairs: readonly Pair[], bundle: string, now: Date) {
-  const bundlePem = await readLocalText(bundle);
+async function verdictsOn(pairs: readonly Pair[], bundle: EndpointBundle, now: Date) {
   const verdicts = new Map<string, string | undefined>();
   for (const pair of pairs) {
-    if (pair.key !== undefined) verdicts.set(nameOf(pair), await refusalOf(pair, { file: bundle, bundlePem }, now));
+    if (pair.key !== undefined) verdicts.set(nameOf(pair), await refusalOf(pair, bundle, now));
   }
   return verdicts;
 }
@@ -65,7 +79,7 @@ async function verdictsOn(pairs: readonly Pair[], bundle: string, now: Date) {
 /** Why the gateway would refuse the pair; undefined when it would not. */
 async function refusalOf(
   { certificate, key }: Pair,
-  { file, bundlePem }: { readonly file: string; readonly bundlePem: string },
+  { from, pem: bundlePem }: EndpointBundle,
   now: Date,
 ): Promise<string | undefined> {
   try {
@@ -79,7 +93,7 @@ async function refusalOf(
     return verdict.admitted ? undefined : `${verdict.message} ${verdict.remedy}`;
   } catch (error) {
     if (error instanceof CaBundleError)
-      throw usageError(`${file}: ${error.message}`, 'Name the CA bundle of the endpoint with --ca.', error.problem);
+      throw usageError(`${from}: ${error.message}`, 'Name the CA bundle of the endpoint with --ca.', error.problem);
     if (error instanceof VerificationError) return error.message;
     throw error;
   }

@@ -39,6 +39,15 @@ export const hostFolderOption = (): Option =>
     'docker and compose: folder of the docker host with client.crt and client.key (those of --certificate when not given)',
   );
 
+const REFUSED_SCOPE = 'refused: project-level certificates are not supported';
+export const organizationOption = (): Option => new Option('--org <org>', REFUSED_SCOPE);
+export const projectOption = (): Option => new Option('--project <project>', REFUSED_SCOPE);
+
+export interface ProjectArguments {
+  readonly org?: string;
+  readonly project?: string;
+}
+
 export interface CertificateFiles {
   readonly certificate?: string;
   readonly certificateKey?: string;

@@ -4,6 +4,7 @@ import { imageFault } from '../image-tag.ts';
 import { ManifestError } from '../manifest-error.ts';
 import { isObjectName } from '../object-name.ts';
 import { decodeBase64, encodeBase64 } from '../pem.ts';
+import { type ProjectScope, refuseProjectScope } from '../project-scope.ts';
 import type { DelegateSize } from './sizes.ts';
 
 /** Where the delegate's client certificate comes from. */
@@ -48,7 +49,7 @@ export interface UpgraderOptions {
   readonly registryMirror?: string | undefined;
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends ProjectScope {
   readonly form: ManifestForm;
   readonly delegateName: string;
   readonly accountId: string;
@@ -85,8 +86,9 @@ export interface Plan extends GenerateOptions {
   readonly tokens: { readonly hexBase64: string | undefined; readonly upgraderHexBase64: string | undefined };
 }
 
-/** @throws ManifestError OPTION_INVALID, ENDPOINT_INVALID or IMAGE_NOT_IMMUTABLE. */
+/** @throws ManifestError OPTION_INVALID, PROJECT_CERTIFICATE, ENDPOINT_INVALID or IMAGE_NOT_IMMUTABLE. */
 export function plan(options: GenerateOptions): Plan {
+  refuseProjectScope(options);
   const { delegateName, image, mtls, upgrader } = options;
   const longest = upgrader ? 39 : 63; // a CronJob's name has at most 52 characters, and "-upgrader-job" takes 13
   if (!/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/.test(delegateName) || delegateName.length > longest) {
