@@ -13,6 +13,7 @@ import { auditRoutes } from './audit/routes.ts';
 import type { Bus } from './bus/bus.ts';
 import { LocalBus } from './bus/local-bus.ts';
 import { PostgresBus } from './bus/postgres-bus.ts';
+import { CertificateFigures } from './certificates/certificate-figures.ts';
 import { CertificateService } from './certificates/certificate-service.ts';
 import { expiryNews } from './certificates/expiry-news.ts';
 import { certificateRoutes } from './certificates/routes.ts';
@@ -33,7 +34,7 @@ import { watchPollers } from './delegates/poller-trust.ts';
 import { Presence } from './delegates/presence.ts';
 import { PushStreams } from './delegates/push-streams.ts';
 import { delegateRoutes } from './delegates/routes.ts';
-import { configuredImages } from './downloads/delegate-images.ts';
+import { accountImages } from './downloads/delegate-images.ts';
 import { DownloadService } from './downloads/download-service.ts';
 import { downloadRoutes } from './downloads/routes.ts';
 import { authorityRoutes } from './endpoints/authority-routes.ts';
@@ -57,6 +58,7 @@ import { Penalty } from './gateway/penalty.ts';
 import { loadServerCertificates } from './gateway/server-certificates.ts';
 import { type App, buildApp } from './http/app.ts';
 import { healthRoutes } from './http/health.ts';
+import { openLogRoom } from './logs/log-room.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { metricsRoutes } from './metrics/routes.ts';
 import { RefusalRecorder } from './refusals/refusal-recorder.ts';
@@ -71,6 +73,7 @@ import { IdentityService } from './revocation/identity-service.ts';
 import { agentTaskRoutes } from './tasks/agent-routes.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { TaskDispatcher } from './tasks/task-dispatcher.ts';
+import { TaskSecrets } from './tasks/task-secrets.ts';
 import { TaskService } from './tasks/task-service.ts';
 import { TaskStore } from './tasks/task-store.ts';
 import { tokenRoutes } from './tokens/routes.ts';
@@ -162,14 +165,27 @@ export async function createContext(
     const delegateStore = new DelegateStore(database);
     const presence = new Presence(replicaId, delegateStore, clock, logger);
     const pinned = new PinnedDelegates({ directory, delegates: delegateStore, presence, refusals });
+    const logs = await openLogRoom({
+      ...{ config, secrets, masterKey, database, accounts: accountStore, bus, clock, logger, apiKeys, pinned },
+      activeTokens: agentTokens,
+      doorWith: (verifier) =>
+        new LimitedAgentAuthentication(
+          new AgentAuthentication(directory, verifier, connections, refusals),
+          bounds.accounts,
+          penalty,
+        ),
+    });
+    closers.push(() => logs.close());
     const taskStore = new TaskStore(database);
     const tasks = new TaskService({
       store: taskStore,
+      secrets: new TaskSecrets(secretBox),
       delegates: delegateStore,
       bus,
       clock,
       logger,
       delegateLostAfterMs: config.delegateLostAfterMs,
+      logToken: (accountId, taskId, delegate) => logs.authentication.taskToken(accountId, taskId, delegate),
     });
     closers.push(() => tasks.stop());
     const overrides = new OverrideService(database, clock);
@@ -208,6 +224,8 @@ export async function createContext(
       presence,
       tasks,
       bus,
+      certificates: new CertificateFigures({ database, clock, logger, endpoints: config.metricsEndpoints }),
+      webhooks: outbox,
       upgrades: upgradeJudge,
       streams: () => listeners.streams?.size ?? 0,
     });
@@ -242,7 +260,7 @@ export async function createContext(
         const endpoint = await new EndpointStore(database).byAccount(accountId);
         return endpoint === null ? null : urlOf(endpoint.fqdn);
       },
-      images: configuredImages(config.images),
+      images: accountImages(accountUpgrades, config.images),
     });
     const app = await buildApp(
       {
@@ -251,6 +269,7 @@ export async function createContext(
         accounts: accountStore,
         authenticateAgent: agentGuard(authentication),
         admitDelegate: pinGuard(pinned),
+        authenticateLogs: logs.guard,
         beforeAuthentication: async ({ raw }) => {
           const tooMany = bounds.sources.request(raw.socket.remoteAddress);
           if (tooMany !== null) await penalty.serve(raw.socket, tooMany);
@@ -284,6 +303,7 @@ export async function createContext(
       auditRoutes(new AuditStore(database), accountStore),
       agentRoutes(delegates, presence, dispatcher),
       agentTaskRoutes(tasks),
+      logs.routes,
       upgradeRoutes(new ReleaseService(database, clock), accountUpgrades, upgradeJudge),
       overrideRoutes(overrides, accountUpgrades),
       upgradeCheckRoutes(upgradeChecks),

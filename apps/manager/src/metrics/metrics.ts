@@ -1,8 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Bus } from '../bus/bus.ts';
+import type { CertificateFigures } from '../certificates/certificate-figures.ts';
 import type { GatewayBounds } from '../gateway/gateway-bounds.ts';
 import type { LiveConnections } from '../gateway/live-connections.ts';
 import type { TaskService } from '../tasks/task-service.ts';
+import { reportCertificates } from './certificate-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import type { Tally } from './tally.ts';
 
@@ -14,12 +16,15 @@ export interface MetricSources {
   readonly streams: () => number;
   readonly tasks: Pick<TaskService, 'counts'>;
   readonly bus: Pick<Bus, 'inStep'>;
+  readonly certificates: CertificateFigures;
+  readonly webhooks: { readonly counts: Tally<string> };
+  readonly upgrades: { readonly counts: Tally<string> };
 }
 
 /**
  * What this process reports to Prometheus. Everything but the requests is counted where it happens and read at a
- * scrape. No label ever holds what a client chose; nor does one name an account: with ten thousand of them a scrape
- * would be megabytes, and whoever may scrape would learn who the customers are. Whom a number is about is in the log
+ * scrape. No label ever holds what a client chose; nor does one name an account, but for the few endpoints whose client
+ * certificates end first: with ten thousand of them a scrape would be megabytes. Whom a number is about is in the log
  * and in the account's refusals.
  */
 export class Metrics {
@@ -27,7 +32,7 @@ export class Metrics {
   readonly #registry = new Registry();
 
   constructor(sources: MetricSources) {
-    const { bounds, connections, refusals, presence, streams, tasks, bus } = sources;
+    const { bounds, connections, refusals, presence, streams, tasks, bus, upgrades, certificates, webhooks } = sources;
     this.requests = new RequestMetrics(this.#registry, bounds.counts.limits);
     this.#tally(
       'sallyport_handshakes_total',
@@ -59,6 +64,19 @@ export class Metrics {
       ['status'],
       tasks.counts,
     );
+    this.#tally(
+      'sallyport_upgrades_total',
+      'Upgrades of delegates that were judged, by outcome, and rings that this process halted (halted).',
+      ['outcome'],
+      upgrades.counts,
+    );
+    this.#tally(
+      'sallyport_webhook_deliveries_total',
+      'Attempts to deliver a webhook by outcome: delivered, retried later, failed for good; dropped: never queued.',
+      ['outcome'],
+      webhooks.counts,
+    );
+    reportCertificates(this.#registry, certificates);
     new Gauge({
       name: 'sallyport_live_connections',
       help: 'Connections that passed the first door, by listener.',
