@@ -39,12 +39,22 @@ export type TaskStatus = Static<typeof TaskStatus>;
 
 export const DEFAULT_TASK_TIMEOUT_MS = 10 * 60_000;
 
+/** Shorter values could not be masked in an output: they occur by chance everywhere. */
+export const SHORTEST_TASK_SECRET = 4;
+/** Of all values together, UTF-8. */
+export const MAX_TASK_SECRET_BYTES = 65_536;
+
 const Tag = Type.String({ minLength: 1, maxLength: 128 });
 
 export const CreateTaskRequest = Type.Object(
   {
     type: Type.String({ pattern: '^[A-Z][A-Z0-9_]{0,63}$' }),
     data: Type.Unknown(),
+    /**
+     * Environment variables of a SHELL_SCRIPT task's process. Stored encrypted until the task has ended, given to its delegate
+     * alone, never shown again, and masked in what the task prints.
+     */
+    secrets: Type.Optional(Type.Record(Type.String(), Type.String(), { maxProperties: 64 })),
     /** Every one must be among the delegate's tags or be its name. Empty: any delegate of the account. */
     selectors: Type.Optional(Type.Array(Tag, { maxItems: 32 })),
     /** Milliseconds, for waiting and running together. */

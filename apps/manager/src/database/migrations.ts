@@ -3,6 +3,7 @@ import type { Migration, MigrationProvider } from 'kysely/migration';
 import { logs } from './logs.ts';
 import { revocation } from './revocation.ts';
 import type { Schema } from './schema.ts';
+import { taskSecrets } from './task-secrets.ts';
 import { trustOperations } from './trust-operations.ts';
 import { upgrades } from './upgrades.ts';
 import { webhooks } from './webhooks.ts';
@@ -18,6 +19,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-webhooks': { up: webhooks },
   '0005-logs': { up: logs },
   '0006-upgrades': { up: upgrades },
+  '0008-task-secrets': { up: taskSecrets },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };

@@ -33,6 +33,7 @@ export interface Schema {
   delegate_tokens: DelegateTokenRow;
   delegates: DelegateRow;
   tasks: TaskRow;
+  task_secrets: TaskSecretRow;
   refusals: RefusalRow;
   replicas: ReplicaRow;
   audit_events: AuditEventRow;
@@ -157,6 +158,12 @@ export interface TaskRow {
   finished_at: Millis | null;
   result: Json | null;
   error: string | null;
+}
+
+export interface TaskSecretRow {
+  task_id: string;
+  /** All of the task's, as one JSON object, sealed by `tokens/secret-box.ts`. Gone when the task has ended. */
+  sealed: string;
 }
 
 export interface RefusalRow {

@@ -35,7 +35,10 @@ export function agentTaskRoutes(tasks: TaskService): Registration {
           response: { 200: AcquiredTask },
         },
       },
-      async (request) => tasks.acquire(agentOf(request).accountId, request.params.delegateId, request.params.taskId),
+      async (request) => {
+        const { accountId, via } = agentOf(request);
+        return tasks.acquire(accountId, request.params.delegateId, via.tokenId, request.params.taskId);
+      },
     );
     app.post(
       '/api/agent/v2/tasks/:taskId/delegates/:delegateId',

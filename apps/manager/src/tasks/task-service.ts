@@ -9,6 +9,7 @@ import {
   SHELL_TASK,
   ShellTaskData,
   type TaskStatus,
+  taskLogAbstractions,
 } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { Value } from 'typebox/value';
@@ -17,6 +18,7 @@ import type { Clock } from '../clock.ts';
 import type { DelegateStore } from '../delegates/delegate-store.ts';
 import { Tally } from '../metrics/tally.ts';
 import { accepts } from './eligibility.ts';
+import type { TaskSecrets } from './task-secrets.ts';
 import type { ListedTask, Outcome, Task, TaskStore } from './task-store.ts';
 
 const SWEEP_EVERY_MS = 1_000;
@@ -27,11 +29,14 @@ const PAYLOADS = { [SHELL_TASK]: ShellTaskData, [HTTP_TASK]: HttpTaskData };
 
 export interface TaskServiceParts {
   readonly store: TaskStore;
+  readonly secrets: TaskSecrets;
   readonly delegates: DelegateStore;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly delegateLostAfterMs: number;
+  /** A token for the logs of the task, for the delegate that takes it. */
+  readonly logToken: (accountId: string, taskId: string, delegate: { id: string; tokenId: string }) => Promise<string>;
 }
 
 /** What a delegate reports, both status forms made alike. */
@@ -90,9 +95,10 @@ export class TaskService {
       error: null,
       expiresAt: now + timeout,
     };
-    const { bus, store } = this.#parts;
+    const { bus, secrets, store } = this.#parts;
+    const sealed = secrets.seal(request, { accountId, taskId: task.id });
     await bus.commit({ type: 'task-queued', accountId, taskId: task.id }, (transaction) =>
-      store.insert(transaction, task),
+      store.insert(transaction, task, sealed),
     );
     this.counts.add('QUEUED');
     return task;
@@ -154,10 +160,10 @@ export class TaskService {
 
   /**
    * Gives the task to the delegate. The same delegate may ask again, its first answer may have been lost; a different
-   * one gets CONFLICT.
+   * one gets CONFLICT. `tokenId`: the delegate token that it came with.
    */
-  async acquire(accountId: string, delegateId: string, id: string): Promise<AcquiredTask> {
-    const { store, delegates } = this.#parts;
+  async acquire(accountId: string, delegateId: string, tokenId: string, id: string): Promise<AcquiredTask> {
+    const { store, delegates, logToken } = this.#parts;
     const delegate = await delegates.find(accountId, delegateId);
     if (delegate === null)
       throw new SallyportError('DELEGATE_NOT_REGISTERED', `Delegate '${delegateId}' is not registered.`);
@@ -170,13 +176,18 @@ export class TaskService {
     if (!taken && (task.status !== 'RUNNING' || task.delegateId !== delegateId)) {
       throw new SallyportError('CONFLICT', `Task '${id}' is not to be had: it is ${task.status}.`);
     }
+    const sealed = await store.sealedSecrets(id);
     return {
       id,
       type: task.type,
       data: task.data,
       async: true,
       timeout: Math.max(1, task.expiresAt - now),
-      logging: { token: '', abstractions: { taskId: id } },
+      ...(sealed === null ? {} : { secrets: this.#parts.secrets.open(sealed, { accountId, taskId: id }) }),
+      logging: {
+        token: await logToken(accountId, id, { id: delegateId, tokenId }),
+        abstractions: taskLogAbstractions(id),
+      },
       delegate: { id: delegateId, instance_id: delegateId, token: '' },
       capabilities: [],
     };

@@ -47,7 +47,8 @@ export class TaskStore {
     this.#database = database;
   }
 
-  async insert(transaction: Transaction<Schema>, task: Task): Promise<void> {
+  /** `sealedSecrets`: what only the delegate that acquires the task is to read. */
+  async insert(transaction: Transaction<Schema>, task: Task, sealedSecrets: string | null): Promise<void> {
     await transaction
       .insertInto('tasks')
       .values({
@@ -67,6 +68,13 @@ export class TaskStore {
         error: null,
       })
       .execute();
+    if (sealedSecrets === null) return;
+    await transaction.insertInto('task_secrets').values({ task_id: task.id, sealed: sealedSecrets }).execute();
+  }
+
+  async sealedSecrets(taskId: string): Promise<string | null> {
+    const query = this.#database.selectFrom('task_secrets').select('sealed').where('task_id', '=', taskId);
+    return (await query.executeTakeFirst())?.sealed ?? null;
   }
 
   async find(accountId: string, id: string): Promise<Task | null> {
@@ -132,7 +140,10 @@ export class TaskStore {
     return result.numUpdatedRows > 0n;
   }
 
-  /** Ends a task that has not ended; with `delegateId`, only when that delegate holds it. True when it did end it. */
+  /**
+   * Ends a task that has not ended, and forgets its secrets; with `delegateId`, only when that delegate holds it. True when
+   * it did end it.
+   */
   async finish(
     transaction: Transaction<Schema>,
     task: { readonly id: string; readonly accountId: string; readonly delegateId?: string },
@@ -151,7 +162,9 @@ export class TaskStore {
       .where('account_id', '=', task.accountId)
       .where('status', 'in', ['QUEUED', 'RUNNING']);
     if (task.delegateId !== undefined) update = update.where('delegate_id', '=', task.delegateId);
-    return (await update.executeTakeFirst()).numUpdatedRows > 0n;
+    const ended = (await update.executeTakeFirst()).numUpdatedRows > 0n;
+    if (ended) await transaction.deleteFrom('task_secrets').where('task_id', '=', task.id).execute();
+    return ended;
   }
 
   /** Tasks that are queued or running past their time; `running` ones get `graceMs` for their delegate's own report. */

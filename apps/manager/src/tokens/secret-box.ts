@@ -8,7 +8,8 @@ const TAG_BYTES = 16;
 /** Where a sealed secret belongs. It opens nowhere else. */
 export type SecretPlace =
   | { readonly accountId: string; readonly tokenId: string }
-  | { readonly accountId: string; readonly webhookId: string };
+  | { readonly accountId: string; readonly webhookId: string }
+  | { readonly accountId: string; readonly taskId: string };
 
 /**
  * Secrets encrypted at rest with AES-256-GCM under one master key: a copy of the database alone tells nothing.
@@ -59,16 +60,17 @@ export class SecretBoxError extends Error {
   override readonly name = 'SecretBoxError';
 
   constructor(place: SecretPlace, reason: string) {
-    const whose = 'tokenId' in place ? `delegate token ${place.tokenId}` : `webhook ${place.webhookId}`;
-    super(`The secret of ${whose} of account ${place.accountId} cannot be decrypted: ${reason}.`);
+    const [what, id] = kindOf(place);
+    super(`The secret of ${what} ${id} of account ${place.accountId} cannot be decrypted: ${reason}.`);
   }
 }
 
+function kindOf(place: SecretPlace): readonly [what: string, id: string] {
+  if ('tokenId' in place) return ['delegate token', place.tokenId];
+  return 'webhookId' in place ? ['webhook signing secret', place.webhookId] : ['task', place.taskId];
+}
+
 function context(place: SecretPlace): Buffer {
-  const { accountId } = place;
-  const [what, id] =
-    'tokenId' in place
-      ? ['sallyport delegate token', place.tokenId]
-      : ['sallyport webhook signing secret', place.webhookId];
-  return Buffer.from(JSON.stringify([what, VERSION, accountId, id]));
+  const [what, id] = kindOf(place);
+  return Buffer.from(JSON.stringify([`sallyport ${what}`, VERSION, place.accountId, id]));
 }
