@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
+import { parseImageReference } from '@sallyport/protocol';
 import { DEFAULT_LIMIT_SETTINGS, type LimitSettings } from '../gateway/limits.ts';
 import type { S3Credentials } from '../logs/blob-storage.ts';
 import type { ReceiverRules } from '../webhooks/receiver-address.ts';
@@ -295,9 +296,8 @@ function readDomain(text: string): { name: string } | string {
 }
 
 function readImage(text: string): { image: string } | string {
-  const name = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
-  const [, repository = '', tag] = /^([^@]*?)(?::([\w][\w.-]{0,127}))?(?:@sha256:[0-9a-f]{64})?$/.exec(text) ?? [];
-  if (name.test(repository) && (tag !== undefined || text.includes('@'))) return { image: text };
+  const reference = parseImageReference(text);
+  if (reference !== null && (reference.tag !== null || reference.digest !== null)) return { image: text };
   return `"${text}" is not an image with its tag, such as registry.example.com/delegate:25.09.86700`;
 }
 

@@ -115,6 +115,34 @@ describe('a downloaded file', () => {
     assert.deepEqual(delegate?.files, []);
   });
 
+  test('names the image that the account is kept at: published, overridden, and none that was halted', async () => {
+    const other = await DevManager.start({ environment: { SALLYPORT_DELEGATE_IMAGE: IMAGE } });
+    try {
+      const { id, adminKey } = await other.account('acme');
+      const image = async () => {
+        const { body } = await other.api('POST', `${DOCKER}?accountIdentifier=${id}`, BODY, adminKey);
+        return /image: (.*)/.exec(String(body))?.[1];
+      };
+      assert.equal(await image(), IMAGE);
+      const published = 'registry.example.com/published:25.11.90000';
+      await other.must('POST', '/ng/api/upgrades/releases', { ring: 'stable', image: published, skipCanary: true });
+      assert.equal(await image(), published);
+      const tag = `accountIdentifier=${id}&delegateTag=25.11.90001`;
+      await other.must('PUT', `/ng/api/delegate-setup/override-delegate-tag?${tag}`, undefined, adminKey);
+      assert.equal(await image(), 'registry.example.com/published:25.11.90001');
+      await other.must(
+        'DELETE',
+        `/ng/api/delegate-setup/override-delegate-tag?accountIdentifier=${id}`,
+        undefined,
+        adminKey,
+      );
+      await other.must('POST', '/ng/api/upgrades/rings/stable/halt', { reason: 'bad' });
+      assert.equal(await image(), IMAGE);
+    } finally {
+      await other.stop();
+    }
+  });
+
   test('has no upgrader where nobody configured its image', async () => {
     const other = await DevManager.start({ environment: { SALLYPORT_DELEGATE_IMAGE: IMAGE } });
     try {
@@ -183,6 +211,7 @@ describe('a download is refused, with what is wrong', () => {
     ['an unknown size', DOCKER, { ...BODY, size: 'HUGE' }, /./],
     ['no name', DOCKER, {}, /./],
     ['a docker delegate by Helm', HELM, { ...BODY, delegateType: 'DOCKER' }, /type 'DOCKER'/],
+    ['a version that is no tag', HELM, { ...BODY, version: 'evil/image:1 --privileged' }, /is not the tag of an image/],
     ['a switch that the chart does not have', HELM, { ...BODY, runAsRoot: false }, /runAsRoot/],
   ];
   for (const [what, path, body, message] of cases) {
