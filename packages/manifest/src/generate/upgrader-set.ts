@@ -11,7 +11,8 @@ export function upgraderObjects(plan: Plan): Manifest[] {
   const token = plan.tokens.upgraderHexBase64;
   const tokenSecret = `${delegateName}-upgrader-token`;
   const config = `${delegateName}-upgrader-config`;
-  const verbs = ['get', 'list', 'watch', 'update', 'patch'];
+  const job = `${delegateName}-upgrader-job`;
+  const verbs = ['get', 'patch'];
   const extra = mounts(plan, '/ca-bundle').volumeMounts ?? [];
   const source =
     token === undefined ? { env: [tokenReference(plan)] } : { envFrom: [{ secretRef: { name: tokenSecret } }] };
@@ -21,8 +22,8 @@ export function upgraderObjects(plan: Plan): Manifest[] {
       kind: 'Role',
       metadata: meta(plan, account),
       rules: [
-        { apiGroups: ['batch'], resources: ['cronjobs'], verbs },
-        { apiGroups: ['apps'], resources: ['deployments'], verbs },
+        { apiGroups: ['batch'], resources: ['cronjobs'], resourceNames: [job], verbs },
+        { apiGroups: ['apps'], resources: ['deployments'], resourceNames: [delegateName], verbs },
       ],
     },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(plan, account) },
@@ -43,7 +44,7 @@ export function upgraderObjects(plan: Plan): Manifest[] {
     {
       apiVersion: 'batch/v1',
       kind: 'CronJob',
-      metadata: meta(plan, `${delegateName}-upgrader-job`),
+      metadata: meta(plan, job),
       spec: {
         schedule: upgrader.schedule ?? '0 */1 * * *',
         concurrencyPolicy: 'Forbid',
