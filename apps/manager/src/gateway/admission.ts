@@ -92,8 +92,8 @@ export class Admission {
   ): Traced {
     // The same leaf may come with other intermediates, and so end at another CA of the bundle.
     const sent = [endpoint.trustKey, leaf.fingerprint256, ...chainSent.map(({ fingerprint256 }) => fingerprint256)];
-    // Hashed: a client may send a hundred certificates, and others in every connection.
-    const key = hash('sha256', sent.join(), 'base64');
+    // Hashed when there are many: a client may send a hundred certificates, and others in every connection.
+    const key = sent.length <= 3 ? sent.join() : hash('sha256', sent.join(), 'base64');
     const kept = this.#traced.get(key);
     if (kept !== undefined) return kept;
     const path: IssuerPath = traceIssuers(leaf, chainSent, endpoint.authorities, (above) => this.#describe(above));

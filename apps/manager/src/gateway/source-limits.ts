@@ -1,4 +1,4 @@
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '@sallyport/protocol';
 import type { Tally } from '../metrics/tally.ts';
@@ -107,9 +107,9 @@ export class SourceLimits {
  */
 export function sourceOf(remoteAddress: string | undefined): string {
   if (remoteAddress === undefined) return 'unknown';
+  if (!remoteAddress.includes(':')) return remoteAddress;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress);
   if (mapped?.[1] !== undefined) return mapped[1];
-  if (!isIPv6(remoteAddress)) return remoteAddress;
   const [head = '', tail] = remoteAddress.replace(/%.*$/, '').toLowerCase().split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail === undefined || tail === '' ? [] : tail.split(':');
