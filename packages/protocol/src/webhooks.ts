@@ -14,7 +14,7 @@ export const WEBHOOK_EVENT_TYPES = [
 ] as const;
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number];
 
-export const WebhookEventType = Type.Union(WEBHOOK_EVENT_TYPES.map((type) => Type.Literal(type)));
+export const WebhookEventType = Type.Enum([...WEBHOOK_EVENT_TYPES]);
 
 /** Days before its end at which a client certificate is told of. */
 export const EXPIRY_NOTICE_DAYS = [30, 14, 7, 1] as const;

@@ -9,12 +9,14 @@ import { oneOf, required } from '../options.ts';
 import { type Session, type Tools, withApi } from '../session.ts';
 import { allowedCommand } from './endpoint-allowed.ts';
 import { authoritiesCommand } from './endpoint-authorities.ts';
+import { certificatesCommand } from './endpoint-certificates.ts';
 import { crlCommand } from './endpoint-crl.ts';
 import { deniedCommand } from './endpoint-denied.ts';
 import { readinessCommand } from './endpoint-readiness.ts';
 import { refusalsCommand } from './endpoint-refusals.ts';
 import { type SafetyOptions, safetyQuery, withSafety } from './endpoint-safety.ts';
 import { showEndpoint as show } from './endpoint-show.ts';
+import { webhookCommand } from './endpoint-webhook.ts';
 
 const ENDPOINT = '/ng/api/agent/mtls/endpoint';
 const AVAILABILITY = '/ng/api/agent/mtls/check-availability';
@@ -110,6 +112,8 @@ export function endpointCommand(tools: Tools): Command {
   endpoint.addCommand(deniedCommand(tools));
   endpoint.addCommand(allowedCommand(tools));
   endpoint.addCommand(refusalsCommand(tools));
+  endpoint.addCommand(certificatesCommand(tools));
+  endpoint.addCommand(webhookCommand(tools));
   return endpoint;
 }
 
