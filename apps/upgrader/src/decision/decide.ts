@@ -1,0 +1,109 @@
+import {
+  formatImageReference,
+  type ImageReference,
+  isOlderTag,
+  isSameImage,
+  parseImageReference,
+  parseRepository,
+  repositoryOf,
+  type UpgradeCheck,
+} from '@sallyport/protocol';
+import type { ImagePolicy } from '../config/upgrader-config.ts';
+
+/** What to do with a container, and why, as sentences for whoever reads the log. */
+export type Decision =
+  | { readonly action: 'keep'; readonly why: string }
+  | { readonly action: 'set'; readonly image: string; readonly why: string }
+  | { readonly action: 'refuse'; readonly why: string; readonly remedy: string };
+
+/** The image as the manager knows it: without the mirror in front. */
+export function withoutMirror(image: string, { registryMirror }: Pick<ImagePolicy, 'registryMirror'>): string {
+  return registryMirror !== null && image.startsWith(`${registryMirror}/`)
+    ? image.slice(registryMirror.length + 1)
+    : image;
+}
+
+/**
+ * Judges the manager's answer about a container that runs `current`. Nothing of it is believed unchecked: whoever can
+ * answer in the manager's place, or operate it, could otherwise run any image with the delegate's rights.
+ */
+export function decide(current: string, answer: UpgradeCheck, policy: ImagePolicy): Decision {
+  if (!answer.shouldUpgrade) return { action: 'keep', why: `${current} is what the manager wants.` };
+  const image = parseImageReference(answer.imageTag);
+  if (image === null) {
+    return refuse(
+      `The manager named ${JSON.stringify(answer.imageTag.slice(0, 200))}, which is not an image reference.`,
+      'Check that the address is that of your manager; nothing was changed.',
+    );
+  }
+  const present = parseImageReference(withoutMirror(current, policy));
+  const text = formatImageReference(image);
+  if (!isAllowed(image, present, policy)) {
+    return refuse(
+      `The manager named ${text}, whose repository ${repositoryOf(image)} is not allowed here.`,
+      `Add "${repositoryText(image)}" to allowedRepositories if you trust it.`,
+    );
+  }
+  if (image.tag === null)
+    return refuse(`The manager named ${text}, which has no tag.`, 'Publish an image with a version.');
+  if (policy.requireDigest && image.digest === null) {
+    return refuse(
+      `The manager named ${text}, which is not pinned to a digest.`,
+      'Publish it as REPOSITORY:TAG@sha256:DIGEST, or set requireDigest to false.',
+    );
+  }
+  const older = isOlderTag(image.tag, present?.tag ?? null);
+  if (older && !answer.allowOlder) {
+    return refuse(
+      `The manager named ${text}, which is older than ${current}, and did not say that older is meant.`,
+      'Override the version with --allow-older if it is.',
+    );
+  }
+  if (older && !policy.acceptOlder) {
+    return refuse(
+      `The manager named ${text}, which is older than ${current}, and acceptOlder is false here.`,
+      'Set acceptOlder to true to let it go back.',
+    );
+  }
+  const mirrored = throughMirror(image, policy);
+  if (mirrored === current || (present !== null && isSameImage(present, image))) {
+    return { action: 'keep', why: `${current} is what the manager wants.` };
+  }
+  const step = older ? 'goes back, on purpose,' : 'goes';
+  return { action: 'set', image: mirrored, why: `it ${step} from ${current} to ${mirrored}, which the manager names.` };
+}
+
+function refuse(why: string, remedy: string): Decision {
+  return { action: 'refuse', why, remedy };
+}
+
+/** Without a list, only the tag may change: the repository is the one that somebody chose for the container. */
+function isAllowed(
+  image: ImageReference,
+  present: ImageReference | null,
+  { allowedRepositories }: ImagePolicy,
+): boolean {
+  const repository = repositoryOf(image);
+  if (allowedRepositories === null) return present !== null && repositoryOf(present) === repository;
+  return allowedRepositories.some((entry) => {
+    const below = entry.endsWith('/*');
+    const allowed = parseRepository(below ? entry.slice(0, -2) : entry);
+    if (allowed === null) return false;
+    const name = repositoryOf(allowed);
+    return below ? repository.startsWith(`${folderOf(allowed, name)}/`) : repository === name;
+  });
+}
+
+/** `harness/*` is everything of harness on Docker Hub: there `library/` is implied for images only. */
+function folderOf({ registry, path }: Pick<ImageReference, 'registry' | 'path'>, name: string): string {
+  return registry === null && !path.includes('/') ? `docker.io/${path}` : name;
+}
+
+function repositoryText({ registry, path }: ImageReference): string {
+  return registry === null ? path : `${registry}/${path}`;
+}
+
+function throughMirror(image: ImageReference, { registryMirror }: ImagePolicy): string {
+  if (registryMirror === null) return formatImageReference(image);
+  return `${registryMirror}/${formatImageReference({ ...image, registry: null })}`;
+}

@@ -1,0 +1,223 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ImageReference, parseImageReference } from '@sallyport/protocol';
+import type { Logger } from 'pino';
+import { EXIT, UpgradeError } from '../config/exit-codes.ts';
+import type { Target, UpgraderConfig } from '../config/upgrader-config.ts';
+import { decide, withoutMirror } from '../decision/decide.ts';
+import type { UpgradeChecks } from '../manager/upgrade-checks.ts';
+import { type ContainerDetails, DockerEngine } from './engine.ts';
+import { replacementOf } from './replacement.ts';
+
+type DockerTarget = Extract<Target, { platform: 'docker' }>;
+
+interface Parts {
+  readonly engine: DockerEngine;
+  readonly checks: UpgradeChecks;
+  readonly config: UpgraderConfig;
+  readonly target: DockerTarget;
+  readonly logger: Logger;
+}
+
+/** A delegate is given this long to end its tasks, as in its manifest. */
+const GRACE_SECONDS = 600;
+const MOST_ASKED_EVERY_MS = 5_000;
+
+/** The name that the old container has while it is not known yet whether the new one works. */
+export const asideName = (name: string): string => `${name}-before-upgrade`;
+
+/**
+ * Keeps a plain container's image current: pulls, recreates with the same settings, and puts the old container back when
+ * the delegate in the new one does not register in time. Throws UpgradeError.
+ */
+export async function upgradeContainer(
+  config: UpgraderConfig,
+  target: DockerTarget,
+  checks: UpgradeChecks,
+  logger: Logger,
+): Promise<void> {
+  const engine = new DockerEngine(target.socketPath, config.callTimeoutMs);
+  try {
+    await upgrade({ engine, checks, config, target, logger });
+  } finally {
+    await engine.close();
+  }
+}
+
+async function upgrade(parts: Parts): Promise<void> {
+  const { engine, checks, config, target, logger } = parts;
+  const { containerName } = target;
+  const old = await finishInterrupted(parts);
+  const current = old.Config.Image;
+  const answer = await checks.delegate(withoutMirror(current, config.images), delegateNameOf(old));
+  const decision = decide(current, answer, config.images);
+  const what = `container ${containerName}`;
+  if (decision.action === 'refuse') throw new UpgradeError(EXIT.refused, `${what}: ${decision.why}`, decision.remedy);
+  logger.info(`${what}: ${decision.why}`);
+  if (decision.action === 'keep') return;
+  if (config.dryRun) {
+    logger.info({ image: decision.image }, `dry run: ${what} would be recreated`);
+    return;
+  }
+  if (old.HostConfig.AutoRemove === true) {
+    throw new UpgradeError(
+      EXIT.configuration,
+      `${what} is removed as soon as it stops (--rm): it could not be put back.`,
+      'Run the delegate without --rm.',
+    );
+  }
+  // Before anything is stopped: a registry that is down costs no delegate.
+  const image = parseImageReference(decision.image);
+  if (image === null) throw new Error(`${decision.image} was decided on and is no image reference`);
+  await pull(engine, image, decision.image, logger);
+  await replace(parts, old, decision.image);
+}
+
+async function pull(engine: DockerEngine, image: ImageReference, text: string, logger: Logger): Promise<void> {
+  const repository = image.registry === null ? image.path : `${image.registry}/${image.path}`;
+  await engine.pull(repository, image.digest ?? image.tag ?? '');
+  // An image that was pulled by its digest is known by that only.
+  const local = image.digest === null ? text : `${repository}@${image.digest}`;
+  const details = await engine.image(local);
+  if (details === null) {
+    throw new UpgradeError(EXIT.platform, `Docker pulled ${text} and does not have it.`, 'The next run tries again.');
+  }
+  logger.info({ image: text, id: details.Id }, 'the image is pulled');
+}
+
+/** Old aside, new in its place; back again when the new one does not register. */
+async function replace(parts: Parts, old: ContainerDetails, image: string): Promise<void> {
+  const { engine, checks, config, target, logger } = parts;
+  const { containerName } = target;
+  const { body, otherNetworks } = replacementOf(old, await engine.image(old.Image), image);
+  await engine.rename(old.Id, asideName(containerName));
+  let created: string | null = null;
+  let failure: UpgradeError | null;
+  try {
+    logger.info(`container ${containerName}: stopping; running tasks have ${GRACE_SECONDS} seconds to end`);
+    await engine.stop(old.Id, GRACE_SECONDS);
+    created = await engine.create(containerName, body);
+    for (const [network, endpoint] of otherNetworks) await engine.connect(network, created, endpoint);
+    const since = Date.now();
+    await engine.start(created);
+    await checks.delegate(withoutMirror(image, config.images), delegateNameOf(old));
+    failure = await registrationFailure(parts, created, image, since);
+  } catch (error) {
+    if (!(error instanceof UpgradeError)) throw error;
+    failure = error;
+  }
+  if (failure === null) {
+    await engine.remove(old.Id);
+    logger.info(
+      { image },
+      `container ${containerName}: the delegate registered with ${image}; the old container is removed`,
+    );
+    return;
+  }
+  await rollBack(parts, old, created);
+  throw new UpgradeError(
+    EXIT.rolledBack,
+    `container ${containerName}: ${failure.message} It runs ${old.Config.Image} again.`,
+    failure.remedy,
+    failure,
+  );
+}
+
+async function rollBack(
+  { engine, checks, config, target, logger }: Parts,
+  old: ContainerDetails,
+  created: string | null,
+): Promise<void> {
+  const { containerName } = target;
+  logger.warn(`container ${containerName}: going back to ${old.Config.Image}`);
+  if (created !== null) await engine.remove(created);
+  await engine.rename(old.Id, containerName);
+  await engine.start(old.Id);
+  try {
+    // So that the manager knows at once.
+    await checks.delegate(withoutMirror(old.Config.Image, config.images), delegateNameOf(old));
+  } catch (error) {
+    if (!(error instanceof UpgradeError)) throw error;
+    logger.warn(`the manager was not told: ${error.message}`);
+  }
+}
+
+/** Null when the delegate registered and is connected; otherwise what happened instead. */
+async function registrationFailure(
+  { engine, checks, target, config }: Parts,
+  id: string,
+  image: string,
+  since: number,
+): Promise<UpgradeError | null> {
+  const deadline = since + target.registrationMs;
+  const everyMs = Math.min(MOST_ASKED_EVERY_MS, target.registrationMs / 20);
+  let last: UpgradeError | null = null;
+  for (;;) {
+    const container = await engine.container(id);
+    if (container === null || (!container.State.Running && container.State.Restarting !== true)) {
+      return new UpgradeError(
+        EXIT.rolledBack,
+        `The new container of ${image} ended.`,
+        `Look at why ${image} does not start.`,
+      );
+    }
+    try {
+      const { connected } = await checks.registered({
+        delegateName: delegateNameOf(container),
+        imageTag: withoutMirror(image, config.images),
+        hostName: container.Config.Hostname ?? '',
+        since,
+      });
+      if (connected) return null;
+      last = null;
+    } catch (error) {
+      // The manager may be away for a moment; the time goes on.
+      if (!(error instanceof UpgradeError)) throw error;
+      last = error;
+    }
+    if (Date.now() >= deadline) {
+      const minutes = target.registrationMs / 60_000;
+      const why = last === null ? '' : ` The manager could not be asked: ${last.message}`;
+      return new UpgradeError(
+        EXIT.rolledBack,
+        `The delegate of ${image} did not register within ${minutes} minutes.${why}`,
+        'Look at the log of the new version; registrationMinutes is the time it is given.',
+      );
+    }
+    await sleep(everyMs);
+  }
+}
+
+/** What an upgrader that was killed half-way left: the new container stays when its delegate is connected, else the old one goes back. */
+async function finishInterrupted(parts: Parts): Promise<ContainerDetails> {
+  const { engine, target, logger } = parts;
+  const { containerName } = target;
+  const aside = await engine.container(asideName(containerName));
+  if (aside !== null) {
+    logger.warn(`container ${containerName}: an upgrade was interrupted`);
+    const begun = await engine.container(containerName);
+    if (begun !== null && (await isConnected(parts, begun))) await engine.remove(aside.Id);
+    else await rollBack(parts, aside, begun?.Id ?? null);
+  }
+  const container = await engine.container(containerName);
+  if (container !== null) return container;
+  throw new UpgradeError(
+    EXIT.configuration,
+    `Docker has no container "${containerName}".`,
+    'Set UPGRADER_WORKLOAD_NAME to the name of the delegate’s container.',
+  );
+}
+
+async function isConnected({ checks, config }: Parts, container: ContainerDetails): Promise<boolean> {
+  const { connected } = await checks.registered({
+    delegateName: delegateNameOf(container),
+    imageTag: withoutMirror(container.Config.Image, config.images),
+    hostName: container.Config.Hostname ?? '',
+    since: 0,
+  });
+  return connected;
+}
+
+function delegateNameOf({ Config, Name }: ContainerDetails): string {
+  const variable = Config.Env?.find((each) => each.startsWith('DELEGATE_NAME='));
+  return variable?.slice('DELEGATE_NAME='.length) ?? Name.replace(/^\//, '');
+}
