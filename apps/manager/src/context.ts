@@ -122,7 +122,7 @@ export async function createContext(
   logger: Logger,
   clock: Clock = systemClock,
 ): Promise<Context> {
-  mkdirSync(config.dataDirectory, { recursive: true, mode: 0o700 });
+  makeDataDirectory(config.dataDirectory);
   const closers: (() => void | Promise<void>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -340,6 +340,17 @@ export async function createContext(
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+function makeDataDirectory(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new Error(`cannot make the data folder ${folder}: ${why} (set SALLYPORT_DATA_DIR to have it elsewhere)`, {
+      cause,
+    });
   }
 }
 

@@ -145,6 +145,24 @@ test('a token works by itself, several do side by side, a revoked one is named s
   assert.equal((await retired.heartbeat()).status, 200);
 });
 
+test('a push stream ends at the moment from which its token is revoked', async () => {
+  const tokens = '/ng/api/delegate-token-ng?accountIdentifier=acme';
+  const end = clock.now().getTime() + 1_500;
+  const ending = await dev.must('POST', `${tokens}&tokenName=ends-soon&revokeAfter=${end}`);
+  const agent = await registered({ token: Buffer.from(String(ending['value']), 'base64').toString() });
+  const { code, reason } = await (await agent.stream()).closed;
+  assert.equal(code, 4401);
+  assert.equal(reason, 'REVOKED_TOKEN: The delegate token was revoked.');
+  const late = clock.now().getTime() - end;
+  assert.ok(late >= 0, `${-late} ms early`);
+});
+
+test('what a client sends as null counts as not sent', async () => {
+  const nothing = { tags: null, supportedTaskTypes: null, description: null, version: null, delegateId: null };
+  const agent = await registered({}, nothing);
+  assert.equal((await agent.heartbeat()).status, 200);
+});
+
 test("a poller is told of tasks that wait for it, at once or as soon as there is one, and of nobody else's", async () => {
   const agent = await registered({ name: 'poller', tags: ['linux'] });
   assert.deepEqual((await agent.poll()).body, { delegateTaskEvents: [] }, 'unwrapped');

@@ -18,6 +18,12 @@ import type { Presence } from './presence.ts';
 
 const tags = ['agent protocol'];
 const config = { access: 'agent' } as const;
+
+/** Clients that write every field of an object send null for what they do not have. */
+const preValidation = async ({ body }: { body: unknown }): Promise<void> => {
+  if (typeof body !== 'object' || body === null) return;
+  for (const [name, value] of Object.entries(body)) if (value === null) Reflect.deleteProperty(body, name);
+};
 const Account = Type.Object({ accountId: Type.String() });
 const DelegateId = Type.Object({ delegateId: Type.String({ maxLength: 64 }) });
 
@@ -28,6 +34,7 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       '/api/agent/delegates/register',
       {
         config,
+        preValidation,
         schema: {
           summary: 'Register a delegate',
           tags,
@@ -42,6 +49,7 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       '/api/agent/delegates/heartbeat-with-polling',
       {
         config,
+        preValidation,
         schema: {
           summary: 'A delegate is alive',
           tags,
@@ -65,6 +73,7 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       '/api/agent/delegates/unregister',
       {
         config,
+        preValidation,
         schema: {
           summary: 'A delegate says goodbye',
           tags,

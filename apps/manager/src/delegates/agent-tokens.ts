@@ -106,6 +106,14 @@ export class AgentTokens {
     );
   }
 
+  /** Milliseconds until the token counts as revoked: 0 or less when it does, Infinity when nothing of the kind is ahead. */
+  async timeLeft(accountId: string, tokenId: string): Promise<number> {
+    const { keys } = await this.#keysOf(accountId);
+    const token = keys.find(({ id }) => id === tokenId);
+    if (token === undefined || token.status === 'REVOKED') return 0;
+    return token.revokeAfter === null ? Number.POSITIVE_INFINITY : token.revokeAfter - this.#clock.now().getTime();
+  }
+
   async #decrypt(accountId: string, header: string): Promise<Verified> {
     const jwe = SCHEME.exec(header)?.[1];
     if (jwe === undefined) {

@@ -46,9 +46,13 @@ interface Stream {
   readonly caller: AgentCaller;
   readonly delegateId: string;
   alive: boolean;
+  /** Set while its token has an end ahead. */
+  tokenEnd: NodeJS.Timeout | null;
 }
 
-const STREAM_PATH = new RegExp(`^(?:/gateway)?${agentPaths.stream('ID').replace('ID', '([^/?]+)')}$`);
+const STREAM_PATH = new RegExp(`^(?:/gateway)?${agentPaths.stream('ID').replace('ID', '([\\w-]{1,64})')}$`);
+/** A token's end is looked for at least this often: a machine's clock may jump, and a timer does not notice. */
+const LOOK_EVERY_MS = 15_000;
 
 /** Task events pushed over WebSocket, on the same connection and behind the same doors as everything else. */
 export class PushStreams {
@@ -112,7 +116,7 @@ export class PushStreams {
     // Again, now that it is present: the connection is to be found by its name when the delegate is pinned later.
     await pinned.admit(caller, spokenFor);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open({ socket: webSocket, caller, delegateId, alive: true });
+      this.#open({ socket: webSocket, caller, delegateId, alive: true, tokenEnd: null });
       // A token revoked since it was verified did not find this stream to end it; from here on a revocation does.
       door.authenticate(agentRequest).catch((error: unknown) => {
         const { code, message } = asSallyportError(error);
@@ -132,8 +136,10 @@ export class PushStreams {
     caller.connection.onCut = ({ code, message }) => socket.close(CLOSE_REFUSED, closeReason(`${code}: ${message}`));
     this.#streams.add(stream);
     let leave: () => void = () => undefined;
+    this.#watchToken(stream);
     socket.on('close', () => {
       this.#streams.delete(stream);
+      if (stream.tokenEnd !== null) clearTimeout(stream.tokenEnd);
       caller.connection.onCut = null;
       leave();
     });
@@ -181,13 +187,28 @@ export class PushStreams {
     const streams = [...this.#streams].filter(({ caller }) => caller.accountId === accountId);
     if (streams.length === 0) return;
     const active = await this.#parts.tokens.activeIds(accountId);
-    for (const { caller } of streams) {
-      if (active.has(caller.via.tokenId)) continue;
-      this.#parts.connections.cut(caller.connection, {
-        code: 'REVOKED_TOKEN',
-        message: 'The delegate token was revoked.',
-      });
-    }
+    for (const { caller } of streams) if (!active.has(caller.via.tokenId)) this.#cutRevoked(caller);
+  }
+
+  /** Ends the stream at the moment from which its token counts as revoked, when it has one. */
+  #watchToken(stream: Stream): void {
+    const { caller } = stream;
+    const { tokens, logger } = this.#parts;
+    tokens.timeLeft(caller.accountId, caller.via.tokenId).then(
+      (left) => {
+        if (left === Number.POSITIVE_INFINITY || !this.#streams.has(stream)) return;
+        if (left <= 0) return this.#cutRevoked(caller);
+        stream.tokenEnd = setTimeout(() => this.#watchToken(stream), Math.min(left, LOOK_EVERY_MS));
+      },
+      (error: unknown) => {
+        logger.warn({ err: error }, "a push stream's token could not be looked at; trying again");
+        stream.tokenEnd = setTimeout(() => this.#watchToken(stream), LOOK_EVERY_MS);
+      },
+    );
+  }
+
+  #cutRevoked({ connection }: AgentCaller): void {
+    this.#parts.connections.cut(connection, { code: 'REVOKED_TOKEN', message: 'The delegate token was revoked.' });
   }
 }
 

@@ -97,8 +97,8 @@ export class Gateway {
     public: ListenAddress;
     mtls: ListenAddress;
   }): Promise<{ public: ListenAddress; mtls: ListenAddress }> {
-    const mtls = await listen(this.#mtls.server, addresses.mtls, 'mTLS');
-    return { public: await listen(this.#public.server, addresses.public, 'public'), mtls };
+    const mtls = await listen(this.#mtls.server, addresses.mtls, 'mTLS', 'SALLYPORT_MTLS_LISTEN');
+    return { public: await listen(this.#public.server, addresses.public, 'public', 'SALLYPORT_PUBLIC_LISTEN'), mtls };
   }
 
   /** The port that the mTLS listener is bound to; null before `listen`. */
@@ -155,11 +155,16 @@ export class Gateway {
   }
 }
 
-function listen(server: TlsServer, address: ListenAddress, name: string): Promise<ListenAddress> {
+function listen(server: TlsServer, address: ListenAddress, name: string, setting: string): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
     const failed = (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'another process listens there' : cause.message;
-      reject(new Error(`cannot open the ${name} listener on ${address.host}:${address.port}: ${why}`, { cause }));
+      const where = `${address.host}:${address.port}`;
+      reject(
+        new Error(`cannot open the ${name} listener on ${where}: ${why} (set ${setting} to listen elsewhere)`, {
+          cause,
+        }),
+      );
     };
     server.once('error', failed);
     server.listen({ host: address.host, port: address.port, backlog: LISTEN_BACKLOG }, () => {

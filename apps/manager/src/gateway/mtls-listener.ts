@@ -193,7 +193,13 @@ export class MtlsListener {
     const { bounds, responder } = this.#parts;
     // Unknown names share one account's part.
     if (bounds.sources.mayExplain(socket.remoteAddress) && bounds.accounts.mayExplain(accountId ?? '', socket)) {
-      responder.take(socket, { ...refused, correlationId: randomUUID() });
+      const correlationId = randomUUID();
+      // As many lines as answers, which are bounded: what a client was told can be found here.
+      this.#parts.logger.info(
+        { correlationId, accountId, code: refused.error.code, remoteAddress: socket.remoteAddress },
+        'refused a connection',
+      );
+      responder.take(socket, { ...refused, correlationId });
       return;
     }
     refused.onRefused();
