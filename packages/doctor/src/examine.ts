@@ -8,6 +8,7 @@ import {
   loadTrustedRoots,
   lookupWithLoopback,
   parseCertificates,
+  proxyFor,
 } from '@sallyport/client';
 import type { Finding } from '@sallyport/manifest';
 import { agentPaths } from '@sallyport/protocol';
@@ -81,7 +82,8 @@ export async function examine(input: DoctorInput): Promise<Seen> {
   const proxyContext = createSecureContext(tls);
   const secureContext = identity === null ? proxyContext : createSecureContext({ ...tls, ...certified(identity) });
   const { host, port } = setup.manager;
-  const route: Route = { host, port, proxy: setup.proxy, secureContext, proxyContext, lookup, limits, whole };
+  const proxy = proxyFor(setup.proxy, host, port);
+  const route: Route = { host, port, proxy, secureContext, proxyContext, lookup, limits, whole };
   return new Examination(local, route, now).run(setup.manager);
 }
 
@@ -214,7 +216,8 @@ class Examination {
     const { logService } = this.#local.setup;
     if (logService === null) return null;
     const url = `${logService.url}/healthz`;
-    const way = await walk({ ...this.#route, host: logService.host, port: logService.port });
+    const { host, port } = logService;
+    const way = await walk({ ...this.#route, host, port, proxy: proxyFor(this.#local.setup.proxy, host, port) });
     const socket = way.tls?.ok ? way.tls.value : null;
     if (socket === null) return { url, walk: way, server: null, answer: null };
     const server = viewOf(socket);

@@ -1,3 +1,4 @@
+import { proxyFor } from '@sallyport/client';
 import type { CertificateFacts } from '@sallyport/trust';
 import type { Seen, ServerView } from './seen.ts';
 import { type Setup, targetOf } from './setup.ts';
@@ -46,9 +47,10 @@ const names = (leaf: CertificateFacts): string[] => [
 
 /** A request to the people who run the proxy, ready to send. */
 export function bypassRequest(setup: Setup, server: ServerView, now: number): string {
-  const { manager, proxy } = setup;
+  const { manager } = setup;
   const [leaf] = server.chain;
   if (manager === null || leaf === undefined) return '';
+  const proxy = proxyFor(setup.proxy, manager.host, manager.port);
   const via = proxy === null ? 'without an explicit proxy' : `through the proxy ${proxy.host}:${proxy.port}`;
   return [
     `Subject: Please exempt ${manager.host} from TLS inspection`,

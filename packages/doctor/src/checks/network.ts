@@ -66,7 +66,8 @@ function judgeTcp({ walk }: Seen): Outcome {
 
 function judgeProxy(seen: Seen): Outcome {
   const { walk } = seen;
-  if (walk === null || walk.proxy === null) return notApplicable('The environment names no proxy for this host.');
+  if (walk === null || walk.proxy === null)
+    return notApplicable('The environment names no proxy for this host, or NO_PROXY has it.');
   if (walk.tunnel === null) return notApplicable('It was not come to.');
   const target = targetIn(seen);
   if (walk.tunnel.ok) return pass(`${targetOf(walk.proxy)} opened a tunnel to ${target}.`);

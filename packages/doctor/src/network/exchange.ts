@@ -45,7 +45,7 @@ export function ask(
     const received = answer(response, '');
     textOf(response).then((text) => resolve({ ...received, text }), reject);
   });
-  call.once('error', reject);
+  call.on('error', reject);
   call.end();
   const end = () => socket.destroy();
   return bounded(promise, stepSignal(time.limits, time.whole), end).finally(end);

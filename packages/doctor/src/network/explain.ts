@@ -74,7 +74,7 @@ export function explainTunnel(proxy: ProxySettings, target: string, failure: Ste
     const remedy = `Ask whoever runs the proxy whether it can reach ${target}.`;
     return { what: `${name} took the request for a tunnel and does not answer it.`, remedy };
   }
-  if (/CERT|SIGNED|ISSUER|ALTNAME/.test(code)) {
+  if (/CERT|SIGNED|ISSUER|VERIFY|ALTNAME/.test(code)) {
     const remedy =
       "Give the CA of the proxy's certificate in SALLYPORT_EXTRA_CA_FILE, and PROXY_HOST as the certificate has it.";
     return { what: `${name} has a certificate that is not trusted here (${code.replace(/^PROXY_/, '')}).`, remedy };

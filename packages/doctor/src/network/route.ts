@@ -131,7 +131,8 @@ function askForTunnel(route: Route, proxy: ProxySettings, socket: Socket): Promi
     if (status === 200 && head.length > 0) connected.unshift(head);
     resolve({ status, socket: connected, text: `${response.statusMessage} ${head.toString('latin1')}`.slice(0, 500) });
   });
-  connectRequest.once('error', reject);
+  // It may fail twice, by the alert and by the end that follows: nobody would hear the second.
+  connectRequest.on('error', reject);
   connectRequest.end();
   return promise;
 }
