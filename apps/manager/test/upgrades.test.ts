@@ -124,7 +124,7 @@ managerTest("an upgrader speaks for its own account only, and an account's mode 
     assert.doesNotMatch(String(body['message']), /\n/);
   }
 
-  const authority = await TestAuthority.create('upgraders');
+  const authority = await TestAuthority.create('upgraders', { now: new Date(Date.now() - 3_600_000) });
   await dev.must('PATCH', '/ng/api/accounts/checks-b', { mtlsEnabled: true });
   await dev.must('POST', '/ng/api/agent/mtls/endpoint?accountIdentifier=checks-b', {
     domainPrefix: 'checks-b',

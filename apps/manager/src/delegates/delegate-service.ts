@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type AutoUpgradeState,
   type DelegateFilter,
   type DelegateListing,
   type DelegateReplica,
@@ -21,17 +22,28 @@ export interface RestartListener {
   delegateRestarted(accountId: string, delegateId: string): Promise<void>;
 }
 
+/** How a delegate is kept current, by its name and instances. */
+export type AutoUpgradeStates = (name: string, instances: readonly Delegate[]) => AutoUpgradeState;
+
 export class DelegateService {
   readonly #store: DelegateStore;
   readonly #presence: Presence;
   readonly #clock: Clock;
   readonly #restarts: RestartListener;
+  readonly #upgrades: { states(accountId: string): Promise<AutoUpgradeStates> };
 
-  constructor(store: DelegateStore, presence: Presence, clock: Clock, restarts: RestartListener) {
+  constructor(
+    store: DelegateStore,
+    presence: Presence,
+    clock: Clock,
+    restarts: RestartListener,
+    upgrades: { states(accountId: string): Promise<AutoUpgradeStates> },
+  ) {
     this.#store = store;
     this.#presence = presence;
     this.#clock = clock;
     this.#restarts = restarts;
+    this.#upgrades = upgrades;
   }
 
   /** When it returns, the delegate is stored and present on this replica. An instance that restarted keeps its id. */
@@ -97,6 +109,7 @@ export class DelegateService {
   /** Delegates of one name are one entry, its instances the replicas. */
   async list(accountId: string, filter: DelegateFilter): Promise<DelegateListing[]> {
     await this.#presence.flush();
+    const stateOf = await this.#upgrades.states(accountId);
     const byName = new Map<string, Delegate[]>();
     for (const delegate of await this.#store.ofAccount(accountId, this.#now())) {
       const instances = byName.get(delegate.name);
@@ -104,7 +117,7 @@ export class DelegateService {
       else instances.push(delegate);
     }
     return [...byName.values()]
-      .map((instances) => this.#listing(instances))
+      .map((instances) => this.#listing(instances, stateOf))
       .filter((listing) => matches(listing, filter));
   }
 
@@ -118,7 +131,7 @@ export class DelegateService {
     for (const { id } of instances) this.#presence.leave(accountId, id);
   }
 
-  #listing(instances: readonly Delegate[]): DelegateListing {
+  #listing(instances: readonly Delegate[], stateOf: AutoUpgradeStates): DelegateListing {
     const replicas = instances.map((instance) => this.#replica(instance));
     const newest = instances.reduce((a, b) => (b.registeredAt > a.registeredAt ? b : a));
     return {
@@ -129,7 +142,7 @@ export class DelegateService {
       lastHeartBeat: Math.max(...replicas.map((replica) => replica.lastHeartbeat)),
       connected: replicas.some((replica) => replica.connected),
       delegateReplicas: replicas,
-      autoUpgrade: 'DETECTING',
+      autoUpgrade: stateOf(newest.name, instances),
       legacy: newest.version !== '' && !IMMUTABLE_VERSION.test(newest.version),
     };
   }
@@ -178,7 +191,8 @@ function expiringAt(version: string): number {
 }
 
 function matches(listing: DelegateListing, filter: DelegateFilter): boolean {
-  const { delegateName, delegateType, delegateTags, description, hostName, status } = filter;
+  const { delegateName, delegateType, delegateTags, description, hostName, status, autoUpgrade } = filter;
+  if (autoUpgrade && listing.autoUpgrade !== autoUpgrade) return false;
   if (delegateName && listing.name !== delegateName) return false;
   if (delegateType && listing.type !== delegateType) return false;
   if (description && listing.description !== description) return false;
