@@ -1,12 +1,6 @@
 import type { Made } from '../packages/trust/test/certificate-maker.ts';
 import type { Tenant } from './tenants.ts';
 
-/** What a client shows: a chain, leaf first, and the key of the leaf. */
-export interface Certificate {
-  readonly certificatePem: string;
-  readonly privateKeyPem: string;
-}
-
 /** A request that only an admitted client of the tenant may make, in the target's own protocol. */
 export interface Demand {
   readonly method: string;

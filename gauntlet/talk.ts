@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { type RawTlsOptions, rawTls } from '@sallyport/dev-env';
-import type { Arena, Certificate, Demand, Target } from './gauntlet.ts';
+import type { Certificate } from './certificate.ts';
+import type { Arena, Demand, Target } from './gauntlet.ts';
 
 /** Nothing came for this long after the last byte: the server has said what it has to say. */
 const IDLE_MS = 400;

@@ -1,5 +1,5 @@
 import { type Made, make, makeCa, makeClient } from '../packages/trust/test/certificate-maker.ts';
-import type { Certificate } from './gauntlet.ts';
+import type { Certificate } from './certificate.ts';
 
 /** A tenant with its own CA, and one client that it issued a certificate to. */
 export interface Tenant {

@@ -14,7 +14,8 @@ import {
 } from '../../packages/trust/src/issuance/der-writer.ts';
 import { exportPublicKey } from '../../packages/trust/src/issuance/signing.ts';
 import { writePemBlock } from '../../packages/trust/src/pem.ts';
-import { type Arena, type Case, type Certificate, fail, type Outcome, pass } from '../gauntlet.ts';
+import type { Certificate } from '../certificate.ts';
+import { type Arena, type Case, fail, type Outcome, pass } from '../gauntlet.ts';
 import { knock } from '../talk.ts';
 import { type Made, make, makeClient, show, type Tenant } from '../tenants.ts';
 

@@ -1,6 +1,7 @@
 import { basicConstraints, keyUsage } from '../../packages/trust/src/issuance/certificate-builder.ts';
 import type { Der } from '../../packages/trust/src/issuance/der-writer.ts';
-import { type Arena, type Case, type Certificate, fail, type Outcome, pass } from '../gauntlet.ts';
+import type { Certificate } from '../certificate.ts';
+import { type Arena, type Case, fail, type Outcome, pass } from '../gauntlet.ts';
 import { knock } from '../talk.ts';
 import { type Made, make, makeClient, show } from '../tenants.ts';
 

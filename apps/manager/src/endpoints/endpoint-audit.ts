@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { AuditStore } from '../audit/audit-store.ts';
 import type { Schema } from '../database/schema.ts';
 import { authoritiesOf } from './authorities.ts';
-import type { EndpointChanged } from './endpoint-writer.ts';
+import type { EndpointChanged } from './endpoint-changed.ts';
 
 /** Puts a change on record: by mode, name and the CA certificates' fingerprints, never by their text. */
 export async function recordChange(database: Kysely<Schema>, changed: EndpointChanged): Promise<void> {

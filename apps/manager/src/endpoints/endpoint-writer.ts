@@ -7,9 +7,10 @@ import type { Schema } from '../database/schema.ts';
 import { type FleetMember, fleetOf } from '../delegates/fleet.ts';
 import { cutOffBy } from './cut-off.ts';
 import { recordChange } from './endpoint-audit.ts';
+import type { EndpointAction, EndpointChanged } from './endpoint-changed.ts';
 import type { EndpointChange } from './endpoint-request.ts';
 import { EndpointStore, type MtlsEndpoint } from './endpoint-store.ts';
-import { readReadiness } from './readiness-service.ts';
+import { readReadiness } from './read-readiness.ts';
 import { refuseUnlessReady } from './ready-only.ts';
 import { type PendingRevert, RevertStore } from './revert-store.ts';
 
@@ -23,18 +24,6 @@ export interface EndpointWriterParts {
   /** Runs in the transaction of every change: what it writes is there exactly when the change is. */
   readonly onChange: (transaction: Transaction<Schema>, changed: EndpointChanged) => Promise<void>;
 }
-
-/** An endpoint's change; `before` is null for a new one, `after` for one that is gone. */
-export interface EndpointChanged {
-  readonly accountId: string;
-  readonly action: EndpointAction;
-  readonly actor: string;
-  readonly at: number;
-  readonly before: MtlsEndpoint | null;
-  readonly after: MtlsEndpoint | null;
-}
-
-export type EndpointAction = `endpoint.${'created' | 'updated' | 'confirmed' | 'reverted' | 'deleted'}`;
 
 /** How carefully a change is made. */
 export interface Safety {

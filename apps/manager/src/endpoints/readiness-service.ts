@@ -2,12 +2,8 @@ import type { Readiness } from '@sallyport/protocol';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.ts';
 import type { Schema } from '../database/schema.ts';
-import { fleetOf } from '../delegates/fleet.ts';
-import { RefusalStore } from '../refusals/refusal-store.ts';
-import { AuthorityUseStore } from './authority-use-store.ts';
 import type { EndpointService } from './endpoint-service.ts';
-import type { MtlsEndpoint } from './endpoint-store.ts';
-import { judgeReadiness } from './readiness.ts';
+import { readReadiness } from './read-readiness.ts';
 
 export interface ReadinessParts {
   readonly database: Kysely<Schema>;
@@ -17,8 +13,6 @@ export interface ReadinessParts {
   /** Resolves when what this replica has seen of delegates and refusals is in the database. */
   readonly settle: () => Promise<void>;
 }
-
-const MOST_REFUSALS = 500;
 
 export class ReadinessService {
   readonly #parts: ReadinessParts;
@@ -34,17 +28,4 @@ export class ReadinessService {
     await settle();
     return readReadiness(database, endpoint, { notSeenForDays, now: clock.now().getTime(), urlOf });
   }
-}
-
-/** The judgement by what `database` holds, which may be the transaction of a change that depends on it. */
-export async function readReadiness(
-  database: Kysely<Schema>,
-  { accountId, fqdn, mode }: MtlsEndpoint,
-  { notSeenForDays, now, urlOf }: { notSeenForDays: number; now: number; urlOf: (fqdn: string) => string },
-): Promise<Readiness> {
-  const fleet = await fleetOf(database, accountId, now);
-  const namesOnMtls = await new AuthorityUseStore(database).lastUseByName(accountId);
-  const groups = await new RefusalStore(database).ofAccount(accountId, MOST_REFUSALS);
-  const refusals = groups.map(({ id: _id, accountId: _accountId, ...refusal }) => refusal);
-  return judgeReadiness({ url: urlOf(fqdn), mode, fleet, namesOnMtls, refusals, notSeenForDays, now });
 }

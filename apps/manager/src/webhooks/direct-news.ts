@@ -2,7 +2,7 @@ import type { CaAuthority } from '@sallyport/trust';
 import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import { authoritiesOf } from '../endpoints/authorities.ts';
-import type { EndpointChanged } from '../endpoints/endpoint-writer.ts';
+import type { EndpointChanged } from '../endpoints/endpoint-changed.ts';
 import type { CrlNotice } from '../revocation/crl-ageing.ts';
 import type { CrlAlarm } from '../revocation/crl-service.ts';
 import type { Outbox, WebhookEvent } from './outbox.ts';
