@@ -12,6 +12,8 @@ export interface Room {
 
 const FLOOR_1 = ['protocol', 'manifest', 'trust'];
 const FLOOR_2 = ['client', ...FLOOR_1];
+/** What stands in a customer's network explains itself with the doctor's checks; the control plane does not carry them. */
+const WITH_DOCTOR = ['doctor', ...FLOOR_2];
 
 const pure =
   'It is on floor 1, which stands on nothing: whatever it imported would come along into every program, and into the page that runs it in a browser.';
@@ -38,8 +40,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     because:
       'It is on floor 2 and imports floor 1 only: delegate, upgrader and command line carry it into customers’ networks, and nothing of the control plane goes there with it.',
   },
+  'packages/doctor': {
+    floor: 2,
+    mayImport: FLOOR_2,
+    because:
+      'It looks at a delegate’s set-up from where the delegate stands: with the client that the delegate uses, and with nothing of the control plane.',
+  },
   'apps/manager': { floor: 3, mayImport: FLOOR_2, because: app },
-  'apps/delegate': { floor: 3, mayImport: FLOOR_2, because: app },
+  'apps/delegate': { floor: 3, mayImport: WITH_DOCTOR, because: app },
   'apps/upgrader': { floor: 3, mayImport: FLOOR_2, because: app },
   'apps/console': {
     floor: 3,
@@ -48,12 +56,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   'apps/cli': {
     floor: 4,
-    mayImport: [...FLOOR_2, 'manager', 'delegate', 'upgrader', 'console'],
+    mayImport: [...WITH_DOCTOR, 'manager', 'delegate', 'upgrader', 'console'],
     because: 'The command line imports what is below it; nothing above it is part of the product.',
   },
   'packages/dev-env': {
     floor: 5,
-    mayImport: [...FLOOR_2, 'manager', 'delegate', 'upgrader', 'console', 'cli'],
+    mayImport: [...WITH_DOCTOR, 'manager', 'delegate', 'upgrader', 'console', 'cli'],
     because: 'It boots the system for tests and imports what it boots.',
   },
 };
