@@ -59,9 +59,12 @@ export class Deliverer {
     await this.idle();
   }
 
-  /** Resolves when every attempt that has begun is on record. */
+  /** Resolves when no attempt is under way, and none is due that there was room for. */
   async idle(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.all([...this.#inFlight.values()].map(({ done }) => done));
+    while (this.#inFlight.size > 0) {
+      await Promise.all([...this.#inFlight.values()].map(({ done }) => done));
+      await this.#looking;
+    }
   }
 
   /** Begins the attempts that are due, as far as there is room. Never rejects. */
@@ -117,7 +120,11 @@ export class Deliverer {
         // It is due again when the claim runs out: rather twice than never.
         this.#parts.logger.error({ err: error, delivery: due.id }, 'the outcome of a webhook was not recorded');
       })
-      .finally(() => this.#inFlight.delete(due.webhookId));
+      .finally(() => {
+        this.#inFlight.delete(due.webhookId);
+        // The next one of this receiver may be waiting.
+        void this.look();
+      });
     this.#inFlight.set(due.webhookId, { due, done });
     return true;
   }

@@ -106,17 +106,25 @@ export class Sender {
       const servername = isIP(host) === 0 ? host.replace(/\.$/, '') : '';
       const overTls = { ...options, secureContext: this.#tls, rejectUnauthorized: true, servername };
       const request = url.protocol === 'https:' ? httpsRequest(overTls) : httpRequest(options);
-      request.on('error', reject);
+      let isAnswered = false;
+      request.on('error', (error) => {
+        if (!isAnswered) reject(error);
+      });
+      // An answer that asks to change the protocol ends without a response and without an error.
+      request.on('close', () => {
+        if (!isAnswered) reject(new Error('closed'));
+      });
       request.on('response', (response) => {
-        const { statusCode = 0 } = response;
+        isAnswered = true;
+        // However the body ends, the status was the answer.
+        const answered = () => resolve(response.statusCode ?? 0);
         let bytes = 0;
         response.on('data', (chunk: Buffer) => {
           bytes += chunk.length;
           if (bytes > MOST_BODY_BYTES) response.destroy();
         });
-        // However the body ends, the status was the answer.
-        response.on('error', () => resolve(statusCode));
-        response.on('close', () => resolve(statusCode));
+        response.on('error', answered);
+        response.on('close', answered);
       });
       request.end(payload);
     });
