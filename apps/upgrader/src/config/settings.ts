@@ -84,6 +84,13 @@ export class Settings {
     return value ?? '';
   }
 
+  name(key: string, what: string, pattern: RegExp): string {
+    const value = this.required(key, what);
+    if (value !== '' && !pattern.test(value))
+      this.problem(key, `${JSON.stringify(value)} is not a name. Set it to ${what}.`);
+    return value;
+  }
+
   boolean(key: string, fallback: boolean): boolean {
     const text = this.text(key)?.toLowerCase();
     if (text === undefined) return fallback;
@@ -98,6 +105,14 @@ export class Settings {
     if (/^\d+$/.test(text) && value >= lowest && value <= highest) return value;
     this.problem(key, `"${text}" is not a whole number from ${lowest} to ${highest}.`);
     return fallback;
+  }
+
+  /** In milliseconds; parts of a minute may be given as a decimal fraction. */
+  minutes(key: string, fallback: number): number {
+    const text = this.text(key) ?? String(fallback);
+    const minutes = /^\d+(\.\d{1,2})?$/.test(text) ? Number(text) : 0;
+    if (minutes <= 0 || minutes > 120) this.problem(key, `"${text}" is not a number of minutes, at most 120.`);
+    return minutes * 60_000;
   }
 
   oneOf<T extends string>(key: string, fallback: T, values: readonly T[]): T {

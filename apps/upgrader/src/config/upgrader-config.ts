@@ -66,6 +66,9 @@ export class ConfigurationError extends Error {
   }
 }
 
+/** What Kubernetes and Docker take as names: nothing that means something else in a path. */
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const CONTAINER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]+$/;
 const DEFAULT_FILE = '/etc/config/config.yaml';
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 
@@ -112,10 +115,10 @@ function read(settings: Settings, docker: boolean): UpgraderConfig {
 }
 
 function kubernetesTarget(settings: Settings): Target {
-  const workloadName = settings.required('workloadName', 'the name of the Deployment');
+  const workloadName = settings.name('workloadName', 'the name of the Deployment', OBJECT_NAME);
   return {
     platform: 'kubernetes',
-    namespace: settings.required('namespace', 'the namespace of the Deployment'),
+    namespace: settings.name('namespace', 'the namespace of the Deployment', OBJECT_NAME),
     workloadName,
     containerName: settings.text('containerName') ?? 'delegate',
     cronJobName: settings.text('cronJobName') ?? `${workloadName}-upgrader-job`,
@@ -131,12 +134,11 @@ function kubeconfigPath(environment: Environment): string | null {
 }
 
 function dockerTarget(settings: Settings): Target {
-  const minutes = settings.integer('registrationMinutes', 5, 1, 120);
   return {
     platform: 'docker',
-    containerName: settings.required('workloadName', 'the name of the container'),
+    containerName: settings.name('workloadName', 'the name of the container', CONTAINER_NAME),
     socketPath: settings.environment['UPGRADER_DOCKER_SOCKET'] ?? DEFAULT_SOCKET,
-    registrationMs: minutes * 60_000,
+    registrationMs: settings.minutes('registrationMinutes', 5),
     schedule: settings.schedule(),
   };
 }

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { inspect } from 'node:util';
+import { ConfigurationError, readUpgraderConfig, type UpgraderConfig } from './upgrader-config.ts';
+
+const TOKEN = '00112233445566778899aabbccddeeff';
+const WHOLE = `mode: Delegate
+dryRun: false
+workloadName: edge
+namespace: agents
+containerName: delegate
+clientCertificateFilePath: /etc/mtls/client.crt
+clientCertificateKeyFilePath: /etc/mtls/client.key
+registryMirror: mirror.example.com:5000
+proxyScheme: http
+proxyHost: proxy.example.com
+proxyPort: 3128
+proxyUser: me
+proxyPassword: s3cret
+delegateConfig:
+  accountId: "0123"
+  managerHost: https://acme.agent.example.com:8443/
+`;
+
+function read(t: TestContext, text: string, environment: Readonly<Record<string, string>> = {}): UpgraderConfig {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-upgrader-config-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'config.yaml');
+  writeFileSync(file, text);
+  return readUpgraderConfig({ UPGRADER_CONFIG: file, UPGRADER_TOKEN: TOKEN, ...environment });
+}
+
+function problems(t: TestContext, text: string, environment: Readonly<Record<string, string>> = {}): string {
+  try {
+    read(t, text, environment);
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError);
+    return error.problems.join('\n');
+  }
+  return '';
+}
+
+test('every field of the file is read, and the secrets in it are not shown', (t) => {
+  const config = read(t, WHOLE);
+  const { token, proxy, ...rest } = config;
+  assert.deepEqual(rest, {
+    dryRun: false,
+    target: {
+      platform: 'kubernetes',
+      workloadName: 'edge',
+      namespace: 'agents',
+      containerName: 'delegate',
+      cronJobName: 'edge-upgrader-job',
+      cronJobContainerName: 'upgrader',
+      kubeconfig: rest.target.platform === 'kubernetes' ? rest.target.kubeconfig : '',
+    },
+    images: {
+      allowedRepositories: null,
+      requireDigest: false,
+      acceptOlder: true,
+      registryMirror: 'mirror.example.com:5000',
+    },
+    accountId: '0123',
+    managerUrl: 'https://acme.agent.example.com:8443',
+    clientCertificate: { certificatePath: '/etc/mtls/client.crt', keyPath: '/etc/mtls/client.key' },
+    extraCaFiles: [],
+    callTimeoutMs: 30_000,
+    logLevel: 'info',
+  });
+  assert.deepEqual([token.reveal(), proxy?.host, proxy?.port], [TOKEN, 'proxy.example.com', 3128]);
+  assert.doesNotMatch(`${inspect(config, { depth: 9 })}${JSON.stringify(config)}`, /s3cret|00112233/);
+});
+
+test('unknown keys are an error that names every one of them, wherever they stand', (t) => {
+  const text = problems(t, `${WHOLE}allowedRepository: harness/delegate\nempty:\n  inner: x\nnothing:\n`);
+  assert.match(text, /^allowedRepository: is not a key of the upgrader\. Known keys: mode, dryRun/m);
+  assert.match(text, /^empty\.inner: is not a key/m);
+  assert.match(text, /^nothing: is not a key/m);
+  assert.match(
+    problems(t, WHOLE.replace('  accountId', '  clientCertificateFilePath: /x\n  accountId')),
+    /^delegateConfig\.clientCertificateFilePath: is not a key/m,
+  );
+});
+
+test('a file that can be read in two ways is an error', (t) => {
+  assert.match(problems(t, `${WHOLE}dryRun: true\n`), /Map keys must be unique/);
+  assert.match(problems(t, `${WHOLE}---\ndryRun: true\n`), /config\.yaml: /);
+  assert.match(problems(t, WHOLE.replace('edge', '&a edge').replace('agents', '*a')), /alias/);
+  assert.match(problems(t, '- a\n'), /is not a mapping/);
+  assert.match(problems(t, 'a: [\n'), /config\.yaml: /);
+});
+
+test('what is missing or malformed is named, all of it at once', (t) => {
+  const text = problems(
+    t,
+    'mode: Other\ndryRun: maybe\nworkloadName: PUT_YOUR_DELEGATE_NAME\nclientCertificateFilePath: /x\nregistryMirror: a b\nallowedRepositories: ["a:1", "ok/*"]\ndelegateConfig:\n  managerHost: http://m\n',
+    { UPGRADER_TOKEN: 'short' },
+  );
+  for (const expected of [
+    /^mode: "Other" is not Delegate/m,
+    /^dryRun: "maybe" is neither/m,
+    /^workloadName: still holds the placeholder/m,
+    /^namespace: is not set/m,
+    /^clientCertificateKeyFilePath: is not set, but/m,
+    /^registryMirror: "a b" is not a registry/m,
+    /^allowedRepositories: "a:1" is neither/m,
+    /^delegateConfig\.accountId: is not set/m,
+    /^delegateConfig\.managerHost: is not an https/m,
+    /^UPGRADER_TOKEN: is no delegate token/m,
+  ]) {
+    assert.match(text, expected);
+  }
+  assert.doesNotMatch(text, /"ok/);
+  assert.match(problems(t, WHOLE, { UPGRADER_TOKEN: '' }), /^UPGRADER_TOKEN: is not set/m);
+  assert.match(
+    problems(t, WHOLE, { UPGRADER_ALLOWED_REPOSITORY: 'x' }),
+    /^UPGRADER_ALLOWED_REPOSITORY: is not a variable/m,
+  );
+  assert.throws(
+    () => readUpgraderConfig({ UPGRADER_CONFIG: '/nowhere', UPGRADER_TOKEN: TOKEN }),
+    /cannot be read \(ENOENT\)/,
+  );
+});
+
+test('the docker form needs no file', () => {
+  const { target, accountId, managerUrl, images } = readUpgraderConfig({
+    ACCOUNT_ID: 'acme',
+    MANAGER_HOST_AND_PORT: 'https://manager.example.com',
+    UPGRADER_WORKLOAD_NAME: 'edge',
+    UPGRADER_TOKEN: TOKEN,
+    SCHEDULE: '0 */1 * * *',
+    UPGRADER_ALLOWED_REPOSITORIES: 'harness/delegate,mirror.example.com/harness/*',
+  });
+  assert.deepEqual([accountId, managerUrl], ['acme', 'https://manager.example.com']);
+  assert.deepEqual(images.allowedRepositories, ['harness/delegate', 'mirror.example.com/harness/*']);
+  assert.deepEqual(target, {
+    platform: 'docker',
+    containerName: 'edge',
+    socketPath: '/var/run/docker.sock',
+    registrationMs: 300_000,
+    schedule: '0 */1 * * *',
+  });
+  assert.throws(
+    () => readUpgraderConfig({ UPGRADER_WORKLOAD_NAME: 'edge', UPGRADER_TOKEN: TOKEN, SCHEDULE: 'hourly' }),
+    /ACCOUNT_ID: is not set[\s\S]*SCHEDULE: "hourly" is not a cron schedule/,
+  );
+});

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ImagePolicy } from '../config/upgrader-config.ts';
+import { decide } from './decide.ts';
+
+const POLICY: ImagePolicy = {
+  allowedRepositories: null,
+  requireDigest: false,
+  acceptOlder: true,
+  registryMirror: null,
+};
+const CURRENT = 'harness/delegate:25.08.86600';
+const DIGEST = `sha256:${'ab'.repeat(32)}`;
+
+/** What is done about an answer: the image that is set, or the action. */
+function outcome(imageTag: string, policy: Partial<ImagePolicy> = {}, allowOlder?: boolean, current = CURRENT): string {
+  const answer = { imageTag, shouldUpgrade: true, ...(allowOlder !== undefined && { allowOlder }) };
+  const decision = decide(current, answer, { ...POLICY, ...policy });
+  return decision.action === 'set' ? decision.image : decision.action;
+}
+
+test('only the tag may change unless repositories are named', () => {
+  assert.equal(outcome('harness/delegate:25.09.1'), 'harness/delegate:25.09.1');
+  assert.equal(outcome('docker.io/harness/delegate:25.09.1'), 'docker.io/harness/delegate:25.09.1');
+  for (const other of [
+    'evil/delegate:25.09.1',
+    'harness/delegate-x:25.09.1',
+    'evil.example.com/harness/delegate:25.09.1',
+    'harness/delegate/x:25.09.1',
+    'delegate:25.09.1',
+  ]) {
+    assert.equal(outcome(other), 'refuse', other);
+  }
+});
+
+test('a named repository is itself, and one with /* what is below it', () => {
+  const exact = { allowedRepositories: ['us-docker.pkg.dev/p/harness/delegate'] };
+  assert.equal(
+    outcome('us-docker.pkg.dev/p/harness/delegate:25.09.1', exact),
+    'us-docker.pkg.dev/p/harness/delegate:25.09.1',
+  );
+  assert.equal(outcome('us-docker.pkg.dev/p/harness/delegate2:25.09.1', exact), 'refuse');
+  assert.equal(outcome('harness/delegate:25.09.1', exact), 'refuse', 'the list is the whole list');
+  const below = { allowedRepositories: ['harness/*'] };
+  assert.equal(outcome('harness/x/y:25.09.1', below), 'harness/x/y:25.09.1');
+  assert.equal(outcome('harnessevil/x:25.09.1', below), 'refuse');
+  assert.equal(outcome('harness.evil.com/x:25.09.1', below), 'refuse');
+});
+
+test('what is no image reference is refused, and shown without its line breaks', () => {
+  for (const text of ['', 'a b', 'harness/delegate:1\n- evil', 'harness/delegate:$(id)', `x@${DIGEST}@${DIGEST}`]) {
+    const decision = decide(CURRENT, { imageTag: text, shouldUpgrade: true }, POLICY);
+    assert.equal(decision.action, 'refuse', JSON.stringify(text));
+    assert.doesNotMatch(decision.why, /\n/);
+  }
+  assert.equal(outcome('harness/delegate'), 'refuse', 'no tag');
+});
+
+test('an older version is taken only when the manager says that older is meant, and this side does not forbid it', () => {
+  const older = 'harness/delegate:25.07.1';
+  assert.equal(outcome(older), 'refuse');
+  assert.equal(outcome(older, {}, true), older);
+  assert.equal(outcome(older, { acceptOlder: false }, true), 'refuse');
+  assert.equal(outcome('harness/delegate:25.09.1', { acceptOlder: false }, true), 'harness/delegate:25.09.1');
+});
+
+test('a digest is kept, and can be demanded', () => {
+  const pinned = `harness/delegate:25.09.1@${DIGEST}`;
+  assert.equal(outcome(pinned, { requireDigest: true }), pinned);
+  assert.equal(outcome('harness/delegate:25.09.1', { requireDigest: true }), 'refuse');
+  assert.equal(outcome(pinned, {}, undefined, pinned), 'keep');
+});
+
+test('the mirror stands in front of every image, and its own name does not count as the repository', () => {
+  const mirrored = { registryMirror: 'mirror.example.com:5000/hub' };
+  const image = 'mirror.example.com:5000/hub/harness/delegate:25.09.1';
+  assert.equal(outcome('harness/delegate:25.09.1', mirrored), image);
+  assert.equal(outcome('harness/delegate:25.09.1', mirrored, undefined, image), 'keep');
+  assert.equal(outcome('harness/delegate:25.09.2', mirrored, undefined, image), image.replace('09.1', '09.2'));
+  assert.equal(outcome('evil/delegate:25.09.2', mirrored, undefined, image), 'refuse');
+});
+
+test('nothing is done when the manager wants nothing, whatever else it says', () => {
+  assert.equal(decide(CURRENT, { imageTag: 'evil/x:1', shouldUpgrade: false }, POLICY).action, 'keep');
+});

@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isObject, type JsonObject } from './strategic-merge.ts';
+
+export interface Container {
+  readonly id: string;
+  name: string;
+  running: boolean;
+  /** As it was asked for, with the host name and the image's settings that the engine fills in. */
+  readonly config: JsonObject;
+  readonly hostConfig: JsonObject;
+  readonly networks: Record<string, JsonObject>;
+  readonly imageId: string;
+}
+
+interface Image {
+  readonly id: string;
+  readonly config: JsonObject;
+  readonly repoDigests: readonly string[];
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body?: object;
+  readonly text?: string;
+}
+
+/**
+ * The part of a Docker Engine that holds containers and images, over a unix socket: names are unique, what is created gets
+ * its image's settings, stopping what is stopped is 304, and a pull that fails says so in a line below a 200.
+ */
+export class DockerEngineStandIn {
+  readonly calls: string[] = [];
+  readonly containers = new Map<string, Container>();
+  readonly images = new Map<string, Image>();
+  /** Images that can be pulled, with their settings. */
+  readonly registry = new Map<string, JsonObject>();
+  /** The process of a container that starts; false: it ends at once. */
+  onStart: (container: Container) => boolean | Promise<boolean> = () => true;
+  onStop: (container: Container) => void | Promise<void> = () => undefined;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    server.on('request', (request, response) => void this.#serve(request, response));
+  }
+
+  static async start(socketPath: string): Promise<DockerEngineStandIn> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+    return new DockerEngineStandIn(server);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** `docker pull` and `docker run` before the test begins. */
+  async run(name: string, image: string, body: JsonObject): Promise<Container> {
+    this.#pull(image);
+    const { body: created } = this.#create(name, { ...body, Image: image });
+    const container = this.byName(isObject(created) ? String(created['Id']) : '');
+    container.running = await this.onStart(container);
+    return container;
+  }
+
+  byName(nameOrId: string): Container {
+    return this.find(nameOrId) ?? fail(`there is no container ${nameOrId}`);
+  }
+
+  find(nameOrId: string): Container | undefined {
+    return [...this.containers.values()].find(({ id, name }) => name === nameOrId || id.startsWith(nameOrId));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const text = Buffer.concat(chunks).toString('utf8');
+    const url = new URL(request.url ?? '/', 'http://docker');
+    const reply = await this.#answer(request.method ?? 'GET', url, text === '' ? {} : (JSON.parse(text) as JsonObject));
+    response.setHeader('Api-Version', '1.47');
+    response.writeHead(reply.status, { 'content-type': 'application/json' });
+    response.end(reply.text ?? (reply.body === undefined ? '' : JSON.stringify(reply.body)));
+  }
+
+  async #answer(method: string, url: URL, body: JsonObject): Promise<Reply> {
+    if (url.pathname === '/_ping') return { status: 200, text: 'OK' };
+    const path = decodeURIComponent(url.pathname.replace(/^\/v1\.\d+(?=\/)/, ''));
+    this.calls.push(`${method} ${path}${url.search}`);
+    if (method === 'GET' && path.startsWith('/images/')) return this.#inspectImage(path.slice(8, -5));
+    if (method === 'POST' && path === '/images/create') {
+      const [repository = '', tag = ''] = [url.searchParams.get('fromImage') ?? '', url.searchParams.get('tag') ?? ''];
+      return this.#pull(tag.startsWith('sha256:') ? `${repository}@${tag}` : `${repository}:${tag}`);
+    }
+    if (method === 'POST' && path === '/containers/create')
+      return this.#create(url.searchParams.get('name') ?? '', body);
+    const [, network] = /^\/networks\/([^/]+)\/connect$/.exec(path) ?? [];
+    if (network !== undefined) return this.#connect(network, body);
+    const [, id = '', action = ''] = /^\/containers\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
+    const container = this.find(id);
+    if (id === '' || container === undefined) return { status: 404, body: { message: `No such container: ${id}` } };
+    if (method === 'GET') return { status: 200, body: details(container) };
+    if (method === 'DELETE') return this.#remove(container);
+    return this.#act(container, action, url);
+  }
+
+  async #act(container: Container, action: string, url: URL): Promise<Reply> {
+    if (action === 'rename') {
+      const name = url.searchParams.get('name') ?? '';
+      const holder = this.find(name);
+      if (holder !== undefined) return inUse(name, holder);
+      container.name = name;
+      return { status: 204 };
+    }
+    const starts = action === 'start';
+    if (container.running === starts) return { status: 304 };
+    if (starts) container.running = await this.onStart(container);
+    else {
+      await this.onStop(container);
+      container.running = false;
+    }
+    return { status: 204 };
+  }
+
+  #create(name: string, body: JsonObject): Reply {
+    const holder = this.find(name);
+    if (holder !== undefined) return inUse(name, holder);
+    const { HostConfig, NetworkingConfig, ...given } = body;
+    const image = this.images.get(String(given['Image']));
+    if (image === undefined) return { status: 404, body: { message: `No such image: ${String(given['Image'])}` } };
+    const id = randomBytes(32).toString('hex');
+    const endpoints = isObject(NetworkingConfig) ? NetworkingConfig['EndpointsConfig'] : {};
+    const networks: Record<string, JsonObject> = {};
+    for (const [network, endpoint] of Object.entries(isObject(endpoints) ? endpoints : {})) {
+      networks[network] = attached(isObject(endpoint) ? endpoint : {}, id);
+    }
+    if (Object.keys(networks).length === 0) networks['bridge'] = attached({}, id);
+    this.containers.set(id, {
+      ...{ id, name, running: false, imageId: image.id, networks },
+      config: { Hostname: id.slice(0, 12), ...withDefaults(given, image.config) },
+      hostConfig: isObject(HostConfig) ? HostConfig : {},
+    });
+    return { status: 201, body: { Id: id, Warnings: [] } };
+  }
+
+  #pull(image: string): Reply {
+    const config = this.registry.get(image);
+    const first = { status: `Pulling from ${image.replace(/[:@].*$/, '')}`, id: image.replace(/^[^:@]*[:@]/, '') };
+    if (config === undefined) {
+      const message = `manifest for ${image} not found: manifest unknown: manifest unknown`;
+      return {
+        status: 200,
+        text: `${JSON.stringify(first)}\r\n${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`,
+      };
+    }
+    this.images.set(image, {
+      id: `sha256:${randomBytes(32).toString('hex')}`,
+      config,
+      repoDigests: image.includes('@') ? [image] : [],
+    });
+    return {
+      status: 200,
+      text: `${JSON.stringify(first)}\r\n${JSON.stringify({ status: `Status: Downloaded newer image for ${image}` })}\r\n`,
+    };
+  }
+
+  #inspectImage(name: string): Reply {
+    const image = this.images.get(name) ?? [...this.images.values()].find(({ id }) => id === name);
+    if (image === undefined) return { status: 404, body: { message: `No such image: ${name}` } };
+    return {
+      status: 200,
+      body: { Id: image.id, RepoTags: [name], RepoDigests: image.repoDigests, Config: image.config },
+    };
+  }
+
+  #connect(network: string, body: JsonObject): Reply {
+    const container = this.find(String(body['Container']));
+    if (container === undefined)
+      return { status: 404, body: { message: `No such container: ${String(body['Container'])}` } };
+    const { EndpointConfig } = body;
+    container.networks[network] = attached(isObject(EndpointConfig) ? EndpointConfig : {}, container.id);
+    return { status: 200 };
+  }
+
+  async #remove(container: Container): Promise<Reply> {
+    if (container.running) await this.onStop(container);
+    this.containers.delete(container.id);
+    return { status: 204 };
+  }
+}
+
+function details({ id, name, running, config, hostConfig, networks, imageId }: Container): object {
+  return {
+    ...{ Id: id, Name: `/${name}`, Image: imageId, Config: config, HostConfig: hostConfig },
+    State: { Status: running ? 'running' : 'exited', Running: running, Restarting: false },
+    NetworkSettings: { Networks: networks },
+  };
+}
+
+/** Settings that nobody gave come from the image; variables and labels of both. */
+function withDefaults(given: JsonObject, image: JsonObject): JsonObject {
+  const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+  const own = list(given['Env']);
+  const nameOf = (variable: string) => variable.split('=')[0];
+  const inherited = list(image['Env']).filter((each) => !own.some((mine) => nameOf(mine) === nameOf(each)));
+  const labels = [image['Labels'], given['Labels']].filter(isObject);
+  return { ...image, ...given, Env: [...own, ...inherited], Labels: Object.assign({}, ...labels) };
+}
+
+const attached = (endpoint: JsonObject, id: string): JsonObject => ({
+  ...endpoint,
+  Aliases: [...(Array.isArray(endpoint['Aliases']) ? endpoint['Aliases'] : []), id.slice(0, 12)],
+  IPAddress: '172.17.0.2',
+  MacAddress: '02:42:ac:11:00:02',
+});
+
+function inUse(name: string, { id }: Container): Reply {
+  const message = `Conflict. The container name "/${name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`;
+  return { status: 409, body: { message } };
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { type DevAccount, DevAgent, DevManager, eventually, KeptConnection } from '@sallyport/dev-env';
+import { type Container, DockerEngineStandIn } from './docker-engine.ts';
+import { type Run, runProcess } from './upgrader-process.ts';
+
+const OLD = 'harness/delegate:25.08.86600';
+const NEW = 'harness/delegate:25.09.86700';
+const DIGEST = `sha256:${'cd'.repeat(32)}`;
+const missingDocker = spawnSync('docker', ['--version']).status === 0 ? false : 'docker is not installed';
+
+let dev: DevManager;
+before(async () => {
+  dev = await DevManager.start();
+});
+after(() => dev.stop());
+
+/** A docker host with a delegate's container, whose process registers with the version of its image. */
+class DockerRig {
+  readonly engine: DockerEngineStandIn;
+  readonly account: DevAccount;
+  readonly folder: string;
+  /** Versions whose delegate comes up. */
+  readonly working = new Set(['25.08.86600', '25.09.86700']);
+  readonly #t: TestContext;
+  readonly #agents = new Map<string, DevAgent>();
+
+  private constructor(t: TestContext, engine: DockerEngineStandIn, account: DevAccount, folder: string) {
+    this.#t = t;
+    this.engine = engine;
+    this.account = account;
+    this.folder = folder;
+  }
+
+  static async create(t: TestContext, id: string): Promise<DockerRig> {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-docker-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, 'ca.pem'), dev.serverCa);
+    const engine = await DockerEngineStandIn.start(join(folder, 'docker.sock'));
+    t.after(() => engine.stop());
+    const rig = new DockerRig(t, engine, await dev.account(id), folder);
+    const image = { Cmd: ['./start.sh'], Env: ['JAVA_HOME=/opt/17', 'PATH=/bin'], Labels: { of: 'image' } };
+    engine.registry.set(OLD, image);
+    const next = { ...image, Cmd: ['./start2.sh'], Env: ['JAVA_HOME=/opt/21', 'PATH=/bin'] };
+    engine.registry.set(NEW, next);
+    engine.registry.set(`harness/delegate@${DIGEST}`, next);
+    engine.onStart = (container) => rig.#started(container);
+    engine.onStop = (container) => rig.#stopped(container);
+    await engine.run('edge', OLD, {
+      Env: ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${rig.account.token}`],
+      Labels: { own: 'yes' },
+      HostConfig: { Memory: 2147483648, Binds: ['/etc/mtls:/etc/mtls:ro'], RestartPolicy: { Name: 'always' } },
+      NetworkingConfig: { EndpointsConfig: { agents: { Aliases: ['the-delegate'] }, second: {} } },
+    });
+    return rig;
+  }
+
+  run(more: Readonly<Record<string, string>> = {}): Promise<Run> {
+    return runProcess(this.#t, {
+      ACCOUNT_ID: this.account.id,
+      MANAGER_HOST_AND_PORT: dev.publicUrl,
+      UPGRADER_WORKLOAD_NAME: 'edge',
+      UPGRADER_TOKEN: this.account.token,
+      UPGRADER_DOCKER_SOCKET: join(this.folder, 'docker.sock'),
+      SALLYPORT_EXTRA_CA_FILE: join(this.folder, 'ca.pem'),
+      UPGRADER_REGISTRATION_MINUTES: '0.05',
+      ...more,
+    });
+  }
+
+  async #started({ id, config }: Container): Promise<boolean> {
+    const version = /:([\d.]+)/.exec(String(config['Image']))?.[1] ?? '';
+    if (version === '25.66.6') return false;
+    if (!this.working.has(version)) return true;
+    const { port } = dev.manager.publicAddress;
+    const connection = await KeptConnection.open({ port, serverName: 'localhost' });
+    this.#t.after(() => connection.close());
+    const { id: accountId, token } = this.account;
+    const agent = new DevAgent(connection, { accountId, token, name: 'edge-1' });
+    await agent.register({ version, hostName: String(config['Hostname']) });
+    this.#agents.set(id, agent);
+    return true;
+  }
+
+  async #stopped({ id }: Container): Promise<void> {
+    const agent = this.#agents.get(id);
+    if (agent !== undefined) await agent.call('POST', '/api/agent/delegates/unregister', { delegateId: agent.id });
+  }
+}
+
+async function publish(image: string): Promise<void> {
+  const body = { image, ring: 'stable', skipCanary: true, allowOlder: true };
+  await dev.must('POST', '/ng/api/upgrades/releases', body);
+}
+
+test('recreates the container with its own settings and the new image’s, and removes the old one', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-ok');
+  await publish(NEW);
+  const before = rig.engine.byName('edge');
+  const { exit, lines } = await rig.run();
+  assert.equal(exit, 0, JSON.stringify(lines));
+  assert.equal(rig.engine.containers.size, 1);
+  const after = rig.engine.byName('edge');
+  assert.notEqual(after.id, before.id);
+  assert.deepEqual([after.running, after.config['Image'], after.config['Cmd']], [true, NEW, ['./start2.sh']]);
+  const variables = ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${rig.account.token}`, 'JAVA_HOME=/opt/21', 'PATH=/bin'];
+  assert.deepEqual(after.config['Env'], variables);
+  assert.deepEqual(after.config['Labels'], { of: 'image', own: 'yes' });
+  assert.deepEqual(after.hostConfig, before.hostConfig);
+  assert.equal(after.config['Hostname'], after.id.slice(0, 12));
+  assert.deepEqual(after.networks['agents']?.['Aliases'], ['the-delegate', after.id.slice(0, 12)]);
+  assert.deepEqual(Object.keys(after.networks).sort(), ['agents', 'second']);
+  assert.ok(rig.engine.calls.includes(`POST /containers/${before.id}/stop?t=600`));
+
+  assert.equal((await rig.run()).exit, 0);
+  assert.equal(rig.engine.byName('edge').id, after.id, 'the second run changes nothing');
+});
+
+test('puts the old container back when the new one does not register in time, and is not told to try again', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-silent');
+  const silent = 'harness/delegate:25.10.1';
+  rig.engine.registry.set(silent, {});
+  await publish(silent);
+  const before = rig.engine.byName('edge');
+  const { exit, lines } = await rig.run();
+  assert.equal(exit, 6, JSON.stringify(lines));
+  assert.match(
+    lines.at(-1)?.msg ?? '',
+    /did not register within 0\.05 minutes\. It runs harness\/delegate:25\.08\.86600 again/,
+  );
+  assert.deepEqual([...rig.engine.containers.keys()], [before.id]);
+  assert.deepEqual([before.name, before.running], ['edge', true]);
+  const listed = async () =>
+    (await dev.must('GET', `/ng/api/upgrades/account?accountIdentifier=${rig.account.id}`))['attempts']?.[0]?.[
+      'outcome'
+    ];
+  assert.equal(await listed(), 'UNHEALTHY');
+  const again = await rig.run();
+  assert.deepEqual([again.exit, rig.engine.byName('edge').id], [0, before.id]);
+});
+
+test('a container that ends at once, a pull that fails, and an image that is refused leave the old one', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-fails');
+  const before = rig.engine.byName('edge');
+  await publish('harness/delegate:25.11.1');
+  const unpulled = await rig.run();
+  assert.equal(unpulled.exit, 4);
+  assert.match(
+    unpulled.lines.at(-1)?.msg ?? '',
+    /cannot pull harness\/delegate at 25\.11\.1: manifest for .* not found/,
+  );
+  assert.ok(!rig.engine.calls.some((call) => call.includes('/stop')), 'nothing was stopped for it');
+
+  await publish('evil/delegate:25.11.2');
+  const refused = await rig.run();
+  assert.equal(refused.exit, 5);
+  assert.match(refused.lines.at(-1)?.msg ?? '', /repository docker\.io\/evil\/delegate is not allowed/);
+  assert.ok(!rig.engine.calls.some((call) => call.includes('evil')));
+
+  await publish('harness/delegate:25.12.6');
+  rig.engine.registry.set('harness/delegate:25.12.6', {});
+  const { onStart } = rig.engine;
+  rig.engine.onStart = (container) => (container.id === before.id ? onStart(container) : false);
+  const ended = await rig.run();
+  assert.equal(ended.exit, 6);
+  assert.match(ended.lines.at(-1)?.msg ?? '', /The new container of harness\/delegate:25\.12\.6 ended/);
+  assert.deepEqual([rig.engine.byName('edge').id, before.running, rig.engine.containers.size], [before.id, true, 1]);
+});
+
+test('finishes what an upgrader that was killed half-way left', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-half');
+  await publish(OLD);
+  const before = rig.engine.byName('edge');
+  before.name = 'edge-before-upgrade';
+  before.running = false;
+  const first = await rig.run();
+  assert.equal(first.exit, 0, JSON.stringify(first.lines));
+  assert.deepEqual([before.name, before.running], ['edge', true]);
+
+  before.name = 'edge-before-upgrade';
+  const made = await rig.engine.run('edge', NEW, { Env: ['DELEGATE_NAME=edge-1'] });
+  await publish(NEW);
+  const second = await rig.run();
+  assert.equal(second.exit, 0, JSON.stringify(second.lines));
+  assert.deepEqual([...rig.engine.containers.keys()], [made.id], 'the new one works: it stays');
+});
+
+test('an image that is pinned to a digest is pulled by it', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-digest');
+  await publish(`${NEW}@${DIGEST}`);
+  rig.engine.images.set(`${NEW}@${DIGEST}`, { id: 'sha256:1', config: {}, repoDigests: [] });
+  const { exit, lines } = await rig.run({ UPGRADER_REQUIRE_DIGEST: 'true' });
+  assert.equal(exit, 0, JSON.stringify(lines));
+  assert.ok(
+    rig.engine.calls.includes(`POST /images/create?fromImage=harness%2Fdelegate&tag=${encodeURIComponent(DIGEST)}`),
+  );
+});
+
+test('says what is wrong with a socket, a container that is not there, and one that cannot be put back', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-wrong');
+  await publish(NEW);
+  const absent = await rig.run({ UPGRADER_DOCKER_SOCKET: join(rig.folder, 'none.sock') });
+  assert.equal(absent.exit, 4);
+  assert.match(absent.lines.at(-1)?.msg ?? '', /none\.sock was not reached.*ENOENT/);
+  const other = await rig.run({ UPGRADER_WORKLOAD_NAME: 'other' });
+  assert.equal(other.exit, 2);
+  assert.match(other.lines.at(-1)?.msg ?? '', /no container "other"/);
+  const dry = await rig.run({ UPGRADER_WORKLOAD_NAME: 'other/../edge' });
+  assert.equal(dry.exit, 2);
+  const container = rig.engine.byName('edge');
+  rig.engine.containers.set(container.id, { ...container, hostConfig: { AutoRemove: true } });
+  const fleeting = await rig.run();
+  assert.equal(fleeting.exit, 2);
+  assert.match(fleeting.lines.at(-1)?.msg ?? '', /--rm/);
+});
+
+test('with a schedule it goes on until it is told to stop', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-schedule');
+  await publish(NEW);
+  const { spawn } = await import('node:child_process');
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '..', 'src', 'main.ts')],
+    {
+      env: {
+        ...{ ACCOUNT_ID: rig.account.id, MANAGER_HOST_AND_PORT: dev.publicUrl, UPGRADER_WORKLOAD_NAME: 'edge' },
+        ...{ UPGRADER_TOKEN: rig.account.token, SCHEDULE: '0 */1 * * *' },
+        UPGRADER_DOCKER_SOCKET: join(rig.folder, 'docker.sock'),
+        SALLYPORT_EXTRA_CA_FILE: join(rig.folder, 'ca.pem'),
+      },
+      stdio: 'ignore',
+    },
+  );
+  t.after(() => child.kill('SIGKILL'));
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  await eventually(
+    'the first look upgrades',
+    () => rig.engine.find('edge')?.config['Image'] === NEW && rig.engine.containers.size === 1,
+  );
+  child.kill('SIGTERM');
+  assert.equal(await exited, 0);
+});
+
+test('docker, which nobody here wrote, reads the same engine', { skip: missingDocker }, async (t) => {
+  const rig = await DockerRig.create(t, 'docker-cli');
+  const { stdout } = await promisify(execFile)(
+    'docker',
+    ['--host', `unix://${join(rig.folder, 'docker.sock')}`, 'inspect', 'edge'],
+    {
+      env: { PATH: process.env['PATH'], HOME: rig.folder },
+    },
+  );
+  assert.equal(JSON.parse(stdout)[0].Config.Image, OLD);
+});
