@@ -167,6 +167,11 @@ export const ERROR_LEDGER = {
     cause: 'The account or the address has reached one of its limits: requests a second, or open connections.',
     remedy: 'Wait for the time in Retry-After; if this is your normal load, ask the operator to raise the limit.',
   },
+  LOG_STREAM_NOT_FOUND: {
+    status: 500,
+    cause: 'A log stream was to be closed that is not open. Existing log writers expect this status.',
+    remedy: 'Nothing is lost: it was closed already, or never opened.',
+  },
   INTERNAL_SERVER_ERROR: {
     status: 500,
     cause: 'A fault of the control plane. The cause is in its log under the correlation id, never in the answer.',

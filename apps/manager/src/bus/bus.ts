@@ -10,6 +10,8 @@ export type BusEvent =
   | { readonly type: 'task-queued'; readonly accountId: string; readonly taskId: string }
   | { readonly type: 'task-aborted'; readonly accountId: string; readonly taskId: string }
   | { readonly type: 'task-finished'; readonly accountId: string; readonly taskId: string }
+  /** Log streams with new lines: each with its next sequence number, or 0 when it has ended. */
+  | { readonly type: 'logs-written'; readonly streams: readonly (readonly [id: string, next: number])[] }
   /** Events of other replicas may have been missed: whoever holds derived state drops it and re-reads. Never sent. */
   | { readonly type: 'resync' };
 

@@ -26,11 +26,16 @@ const ACCOUNT_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
 /** The second door: which account is this, does it accept this transport, and is the token one of its own? */
 export class AgentAuthentication {
   readonly #directory: TrustDirectory;
-  readonly #tokens: AgentTokens;
+  readonly #tokens: Pick<AgentTokens, 'verify'>;
   readonly #connections: LiveConnections;
   readonly #refusals: RefusalRecorder;
 
-  constructor(directory: TrustDirectory, tokens: AgentTokens, connections: LiveConnections, refusals: RefusalRecorder) {
+  constructor(
+    directory: TrustDirectory,
+    tokens: Pick<AgentTokens, 'verify'>,
+    connections: LiveConnections,
+    refusals: RefusalRecorder,
+  ) {
     this.#directory = directory;
     this.#tokens = tokens;
     this.#connections = connections;

@@ -15,8 +15,12 @@ import { namedAccount } from './named-account.ts';
  * - `any-key`: any valid API key; no account is looked at.
  * - `account-viewer`, `account-admin`: a key of the named account with at least that role, or an operator.
  * - `operator`: operator keys.
+ * - `log-…`: holders of a log token (`log-writer`), of that or of an API key of the account (`log-reader`), of an admin key
+ *   (`log-admin`), or of a link that we signed (`log-link`). They name the account in `accountID`.
  */
-export type Access = 'public' | 'agent' | 'any-key' | 'account-viewer' | 'account-admin' | 'operator';
+export type Access = 'public' | 'agent' | 'any-key' | 'account-viewer' | 'account-admin' | 'operator' | LogAccess;
+
+export type LogAccess = 'log-writer' | 'log-reader' | 'log-admin' | 'log-link';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -41,7 +45,9 @@ export interface AccessDependencies {
   readonly accounts: { exists(accountId: string): Promise<boolean> };
   /** Guard of the `agent` routes; throws SallyportError. Without one, declaring such a route stops the start. */
   readonly authenticateAgent?: onRequestAsyncHookHandler;
-  /** As that, once the request is read: may the caller speak for the delegates that it names? */
+  /** Guard of the `log-…` routes. Without one, declaring such a route stops the start. */
+  readonly authenticateLogs?: (access: LogAccess) => onRequestAsyncHookHandler;
+  /** As `authenticateAgent`, once the request is read: may the caller speak for the delegates that it names? */
   readonly admitDelegate?: preHandlerAsyncHookHandler;
 }
 
@@ -54,10 +60,14 @@ export function guardRoute(route: RouteOptions, dependencies: AccessDependencies
   const name = `${String(route.method)} ${route.url}`;
   if (access === undefined) throw new Error(`${name} declares no access: give it config.access (see http/access.ts).`);
   if (access === 'public') return access;
-  const guard = access === 'agent' ? dependencies.authenticateAgent : keyGuard(route, access, dependencies);
   const { admitDelegate } = dependencies;
+  const guard = isLogAccess(access)
+    ? dependencies.authenticateLogs?.(access)
+    : access === 'agent'
+      ? dependencies.authenticateAgent
+      : keyGuard(route, access, dependencies);
   if (guard === undefined || (access === 'agent' && admitDelegate === undefined)) {
-    throw new Error(`${name} is for agents, but no agent authentication was given to the app.`);
+    throw new Error(`${name} is for ${access}, but no such authentication was given to the app.`);
   }
   const own = route.onRequest === undefined ? [] : [route.onRequest].flat();
   route.onRequest = [guard, ...own] as onRequestAsyncHookHandler[];
@@ -68,7 +78,11 @@ export function guardRoute(route: RouteOptions, dependencies: AccessDependencies
   return access;
 }
 
-type KeyAccess = Exclude<Access, 'public' | 'agent'>;
+type KeyAccess = Exclude<Access, 'public' | 'agent' | LogAccess>;
+
+function isLogAccess(access: Access): access is LogAccess {
+  return access.startsWith('log-');
+}
 
 /**
  * When it passes, `request.principal` may do this to `request.account`, which exists (or is null where the route

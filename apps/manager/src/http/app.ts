@@ -82,6 +82,7 @@ export async function buildApp(options: AppOptions, ...register: readonly Regist
   acceptEmptyJsonBodies(app);
   app.decorateRequest('principal', null);
   app.decorateRequest('account', null);
+  app.decorateRequest('logCaller', null);
   if (options.beforeAuthentication !== undefined) app.addHook('onRequest', options.beforeAuthentication);
   logRequests(app);
   app.decorate('declaredRoutes', []);

@@ -40,7 +40,8 @@ function sendError(
     .send(errorBody(error, correlationId, fields));
 }
 
-function translate(thrown: unknown, request: FastifyRequest): { error: SallyportError; fields?: FieldError[] } {
+/** What was thrown as one of our errors. Only those speak: of anything else the caller learns nothing. */
+export function translate(thrown: unknown, request: FastifyRequest): { error: SallyportError; fields?: FieldError[] } {
   if (thrown instanceof SallyportError) return { error: thrown };
   const failure = thrown as Partial<FastifyError>;
   if (failure.validation !== undefined) {

@@ -1,5 +1,5 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
-import { ErrorBody } from '@sallyport/protocol';
+import { ErrorBody, LogErrorBody } from '@sallyport/protocol';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { Access } from './access.ts';
 
@@ -18,6 +18,7 @@ export const OPENAPI: FastifyDynamicSwaggerOptions = {
     components: {
       securitySchemes: {
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        logToken: { type: 'apiKey', in: 'header', name: 'X-Harness-Token' },
         delegateToken: {
           type: 'apiKey',
           in: 'header',
@@ -43,6 +44,24 @@ export function requireDescription({ method, url, schema }: RouteOptions): void 
  * because Fastify would compile a serializer of the error body for each.
  */
 function describe(schema: FastifySchema, access: Access | undefined): FastifySchema {
-  const security = access === 'public' ? [] : access === 'agent' ? [{ delegateToken: [] }] : [{ apiKey: [] }];
-  return { ...schema, security, response: { ...(schema.response as object), default: ErrorBody } };
+  const isLog = access?.startsWith('log-') ?? false;
+  const failure = isLog ? LogErrorBody : ErrorBody;
+  return { ...schema, security: securityOf(access), response: { ...(schema.response as object), default: failure } };
+}
+
+/** One of them is enough. A link carries its own grant. */
+function securityOf(access: Access | undefined): Record<string, string[]>[] {
+  switch (access) {
+    case 'public':
+    case 'log-link':
+      return [];
+    case 'agent':
+      return [{ delegateToken: [] }];
+    case 'log-writer':
+      return [{ logToken: [] }];
+    case 'log-reader':
+      return [{ logToken: [] }, { apiKey: [] }];
+    default:
+      return [{ apiKey: [] }];
+  }
 }

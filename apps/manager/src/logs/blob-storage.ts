@@ -1,0 +1,138 @@
+import { createReadStream, createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { SallyportError } from '@sallyport/protocol';
+import { Disk } from 'flydrive';
+import { FSDriver } from 'flydrive/drivers/fs';
+import { S3Driver } from 'flydrive/drivers/s3';
+
+/** S3 or a service that speaks it. */
+export interface S3Settings {
+  readonly bucket: string;
+  readonly region: string;
+  /** Null: Amazon's own. */
+  readonly endpoint: string | null;
+}
+
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface BlobStorageOptions {
+  /** Where this process keeps what is on its way, and without S3 the objects themselves. */
+  readonly folder: string;
+  readonly s3: S3Settings | null;
+  /** Null: from where the AWS SDK finds them (instance role, web identity, profile). */
+  readonly credentials: S3Credentials | null;
+}
+
+/** What was stored, in bytes: before and after compression. */
+export interface Stored {
+  readonly size: number;
+  readonly stored: number;
+}
+
+/**
+ * Compressed objects by name, in a folder or in S3-compatible storage. An object is compressed into a spool file first:
+ * its size has to be known before S3 takes it, and a slow client holds up nothing.
+ */
+export class BlobStorage {
+  readonly #disk: Disk;
+  readonly #spool: string;
+  readonly #root: string | null;
+  #spooled = 0;
+
+  constructor({ folder, s3, credentials }: BlobStorageOptions) {
+    this.#spool = join(folder, `log-spool-${process.pid}`);
+    // What a process of the same number left behind when it was killed.
+    rmSync(this.#spool, { recursive: true, force: true });
+    mkdirSync(this.#spool, { recursive: true, mode: 0o700 });
+    this.#root = s3 === null ? join(folder, 'log-blobs') : null;
+    if (this.#root !== null) mkdirSync(this.#root, { recursive: true, mode: 0o700 });
+    this.#disk = new Disk(
+      s3 === null
+        ? new FSDriver({ location: join(folder, 'log-blobs'), visibility: 'private' })
+        : new S3Driver({
+            bucket: s3.bucket,
+            region: s3.region,
+            visibility: 'private',
+            // Most services other than Amazon's know no ACLs, and a bucket's own policy is what counts.
+            supportsACL: false,
+            ...(s3.endpoint !== null && { endpoint: s3.endpoint, forcePathStyle: true }),
+            ...(credentials !== null && { credentials: { ...credentials } }),
+            requestChecksumCalculation: 'WHEN_REQUIRED',
+            responseChecksumValidation: 'WHEN_REQUIRED',
+          }),
+    );
+  }
+
+  /**
+   * When it resolves, the object is stored, and in a folder also on the disk. Throws PAYLOAD_TOO_LARGE when there are more
+   * than `limit` bytes before compression; then, and when it rejects otherwise, an object of that name may be there in part.
+   */
+  async put(
+    name: string,
+    content: Readable | AsyncIterable<Buffer>,
+    limit = Number.POSITIVE_INFINITY,
+  ): Promise<Stored> {
+    this.#spooled += 1;
+    const file = join(this.#spool, `${this.#spooled}.gz`);
+    let size = 0;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        size += chunk.length;
+        if (size > limit) {
+          done(new SallyportError('PAYLOAD_TOO_LARGE', `The blob is larger than ${limit} bytes.`));
+          return;
+        }
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(content, count, createGzip(), createWriteStream(file, { mode: 0o600 }));
+      const { size: stored } = await stat(file);
+      await this.#disk.putStream(name, createReadStream(file), {
+        contentType: 'application/gzip',
+        contentLength: stored,
+      });
+      if (this.#root !== null) await flushToDisk(join(this.#root, name));
+      return { size, stored };
+    } finally {
+      await rm(file, { force: true });
+    }
+  }
+
+  /** The object as it is stored: one gzip member. Rejects when it is not there. */
+  async getCompressed(name: string): Promise<Readable> {
+    return this.#disk.getStream(name);
+  }
+
+  /** Resolves also when there is no such object. */
+  async delete(name: string): Promise<void> {
+    await this.#disk.delete(name);
+  }
+
+  /** Rejects, saying why, when nothing can be written. */
+  async check(): Promise<void> {
+    const name = `check/${process.pid}`;
+    await this.#disk.put(name, 'ok');
+    await this.#disk.delete(name);
+  }
+
+  close(): void {
+    rmSync(this.#spool, { recursive: true, force: true });
+  }
+}
+
+async function flushToDisk(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

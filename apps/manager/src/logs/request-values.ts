@@ -1,0 +1,67 @@
+import { Readable } from 'node:stream';
+import { LOG_SERVICE, logErrors, SallyportError } from '@sallyport/protocol';
+import type { FastifyRequest } from 'fastify';
+import { admitKey, type LogCaller, type LogRequest } from './log-authentication.ts';
+import { type LogKey, logKeyOf } from './log-key.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    logCaller: LogCaller | null;
+  }
+}
+
+/** Below the service: where links lead to. Ours; clients take them as they are. */
+export const LINKED_BLOB = '/blob/link/content';
+export const LINKED_ARCHIVE = '/blob/link/archive';
+
+/** The caller that the route's guard let through. Throws when it has none: a mistake of ours. */
+export function logCallerOf(request: FastifyRequest): LogCaller {
+  if (request.logCaller === null) throw new Error(`${request.routeOptions.url} has no log guard`);
+  return request.logCaller;
+}
+
+export function logRequestOf(request: FastifyRequest): LogRequest {
+  return {
+    socket: request.raw.socket,
+    headers: request.headers,
+    query: request.query as Readonly<Record<string, unknown>>,
+  };
+}
+
+/** The key that the request names, which the caller may use. Throws INVALID_REQUEST. */
+export function keyOf(request: FastifyRequest): LogKey {
+  const { key } = request.query as { key?: unknown };
+  if (typeof key !== 'string' || key === '') throw new SallyportError('INVALID_REQUEST', logErrors.noKey);
+  admitKey(logCallerOf(request), key);
+  return logKeyOf(key);
+}
+
+/** A key that stands for all that start with it: which of them the caller may use is looked at one by one. */
+export function prefixOf(request: FastifyRequest): LogKey {
+  const { key } = request.query as { key?: unknown };
+  if (typeof key !== 'string' || key === '') throw new SallyportError('INVALID_REQUEST', logErrors.noKey);
+  return logKeyOf(key);
+}
+
+/** The body, unread: routes of the log service take any content type, as their clients send what they like. */
+export function bodyOf(request: FastifyRequest): Readable {
+  return request.body instanceof Readable ? request.body : Readable.from([]);
+}
+
+/** The whole body. Throws PAYLOAD_TOO_LARGE. */
+export async function readBody(request: FastifyRequest, limit: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of bodyOf(request) as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > limit) throw new SallyportError('PAYLOAD_TOO_LARGE', `The body is larger than ${limit} bytes.`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Where the service is for this client: the name that it called, which its connection was made for. */
+export function serviceUrl(request: FastifyRequest): string {
+  const gateway = request.originalUrl.startsWith('/gateway/') ? '/gateway' : '';
+  return `https://${request.host}${gateway}${LOG_SERVICE}`;
+}
