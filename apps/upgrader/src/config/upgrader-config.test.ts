@@ -145,6 +145,6 @@ test('the docker form needs no file', () => {
   });
   assert.throws(
     () => readUpgraderConfig({ UPGRADER_WORKLOAD_NAME: 'edge', UPGRADER_TOKEN: TOKEN, SCHEDULE: 'hourly' }),
-    /ACCOUNT_ID: is not set[\s\S]*SCHEDULE: "hourly" is not a cron schedule/,
+    /SCHEDULE: "hourly" is not a cron schedule[\s\S]*ACCOUNT_ID: is not set/,
   );
 });
