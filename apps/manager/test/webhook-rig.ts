@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';
+import type { WebhookEventType } from '@sallyport/protocol';
 import type { Principal } from '../src/access/principal.ts';
+import { expiryNews } from '../src/certificates/expiry-news.ts';
 import type { Database } from '../src/database/open-database.ts';
 import { DelegateStore } from '../src/delegates/delegate-store.ts';
 import { createLogger } from '../src/http/logger.ts';
 import { SecretBox } from '../src/tokens/secret-box.ts';
 import { Deliverer } from '../src/webhooks/deliverer.ts';
+import { downgradeNews } from '../src/webhooks/downgrade-news.ts';
 import { Outbox, type WebhookEvent } from '../src/webhooks/outbox.ts';
+import { refusalNews } from '../src/webhooks/refusal-news.ts';
 import { Sender } from '../src/webhooks/sender.ts';
+import { Teller } from '../src/webhooks/teller.ts';
 import { WebhookService } from '../src/webhooks/webhook-service.ts';
 
 export const START = Date.UTC(2026, 5, 1);
@@ -23,6 +28,7 @@ export class WebhookRig {
   readonly deliverer: Deliverer;
   readonly #database: Database;
   readonly #t: TestContext;
+  readonly #seen = new Set<string>();
   readonly #secrets = new SecretBox(createHash('sha256').update('master key of the tests').digest());
 
   private constructor(t: TestContext, database: Database) {
@@ -59,6 +65,30 @@ export class WebhookRig {
     });
     this.#t.after(() => deliverer.stop());
     return deliverer;
+  }
+
+  /** Of one of the replicas; tells refusals, certificates and downgrades when it looks. */
+  teller(): Teller {
+    const { clock, outbox } = this;
+    const logger = createLogger('silent');
+    const news = [refusalNews, expiryNews, downgradeNews];
+    const teller = new Teller({ database: this.#database.database, outbox, clock, logger, news });
+    this.#t.after(() => teller.stop());
+    return teller;
+  }
+
+  /** Data of the events of a type that were queued for acme since the last time, oldest first. */
+  async queued<T>(type: WebhookEventType): Promise<T[]> {
+    const rows = await this.#database.database
+      .selectFrom('webhook_deliveries')
+      .select(['id', 'body'])
+      .where('account_id', '=', 'acme')
+      .where('event_type', '=', type)
+      .orderBy('created_at')
+      .execute();
+    const fresh = rows.filter(({ id }) => !this.#seen.has(id));
+    for (const { id } of fresh) this.#seen.add(id);
+    return fresh.map(({ body }) => (JSON.parse(body) as { data: T }).data);
   }
 
   async put(event: Partial<WebhookEvent> = {}): Promise<void> {
