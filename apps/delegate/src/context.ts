@@ -1,4 +1,5 @@
 import { AgentTokenSource, ClientCertificateSource, loadTrustedRoots, ManagerClient } from '@sallyport/client';
+import { diagnose } from '@sallyport/doctor';
 import { normaliseDelegateToken } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { CertificateWatch } from './certificate-watch.ts';
@@ -9,6 +10,7 @@ import { Session } from './connection/session.ts';
 import { daysLeft, healthReport } from './health/health-report.ts';
 import { type HealthServer, startHealthServer } from './health/health-server.ts';
 import { createMetrics, type Metrics } from './health/metrics.ts';
+import { SelfExamination } from './health/self-examination.ts';
 import { AdoptedIdentity } from './logs/adopted-identity.ts';
 import { LogService } from './logs/log-service.ts';
 import { SpoolFolder } from './logs/spool-folder.ts';
@@ -71,6 +73,13 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
     const logs = await createLogs(config, logClient, logger);
     resources.defer(() => logs.close());
     const { reporter, runner } = createTasks(config, api, handlers, logs, metrics, logger);
+    const examination = new SelfExamination({
+      diagnose: (signal) => diagnose({ environment: config.environment(), signal }),
+      afterFailures: timings.diagnoseAfterFailures,
+      everyMs: timings.diagnoseEveryMs,
+      logger,
+    });
+    resources.defer(() => examination.close());
     const session = new Session({
       api,
       state,
@@ -82,6 +91,7 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
         reporter.retryNow();
         logs.retryNow();
       },
+      onFailed: () => examination.onFailure(state.failures),
       logger,
     });
     const watch = new CertificateWatch(certificates, client, () => session.renewStream(), logger);
@@ -94,6 +104,7 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
         delegateId: session.registeredId,
         identity: client.identity,
         certificateProblem: watch.problem,
+        verdict: examination.verdict,
         tasksRunning: runner.running,
         resultsUnreported: reporter.unreported,
         unhealthyAfterMs: config.unhealthyAfterMs,

@@ -34,13 +34,16 @@ export interface DoctorInput {
   /** Name resolution, with `*.localhost` being loopback when not given. */
   readonly lookup?: LookupFunction | undefined;
   readonly limits?: Partial<TimeLimits> | undefined;
+  /** Ends it at once: what was not come to then failed for want of time. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Looks at everything there is to see, and judges nothing. Never rejects; within the limits of time. */
 export async function examine(input: DoctorInput): Promise<Seen> {
   const { environment, files = machineFiles(), now = Date.now, lookup = lookupWithLoopback } = input;
   const limits = { ...TIME_LIMITS, ...input.limits };
-  const whole = AbortSignal.timeout(limits.totalMs);
+  const time = AbortSignal.timeout(limits.totalMs);
+  const whole = input.signal === undefined ? time : AbortSignal.any([time, input.signal]);
   const setup = readSetup(environment);
   const { clientCertificate, extraCaFile } = setup;
   const look = (path: string | undefined | null): Promise<FileLook | null> =>

@@ -43,6 +43,8 @@ export interface DelegateConfig {
   /** Environment of the tasks' processes, without credentials. */
   readonly taskEnvironment: Readonly<Record<string, string>>;
   readonly memoryThresholdPercent: number;
+  /** All of it, tokens included, for the doctor: behind a function, so that printing the configuration shows none. */
+  readonly environment: () => Environment;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Not wrong, but worth a line in the log. */
   readonly warnings: readonly string[];
@@ -102,6 +104,7 @@ export function readDelegateConfig(environment: Environment = process.env): Dele
     taskOutputLimitBytes: reader.integer('DELEGATE_TASK_OUTPUT_LIMIT_BYTES', 262_144, 1024, 1_048_576),
     logSpool: readLogSpool(reader),
     taskEnvironment: childEnvironment(environment),
+    environment: () => environment,
     memoryThresholdPercent: reader.integer('DELEGATE_RESOURCE_THRESHOLD', 80, 1, 100),
     logLevel: reader.oneOf('DELEGATE_LOG_LEVEL', 'info', LOG_LEVELS),
     warnings: warningsOf(reader, environment),

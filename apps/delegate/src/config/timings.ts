@@ -6,6 +6,9 @@ export interface Timings {
   /** Bounds of the waits between two attempts to connect. */
   readonly reconnectBaseMs: number;
   readonly reconnectMaxMs: number;
+  /** After so many failed attempts in a row the doctor looks for the cause, and again at most this often. */
+  readonly diagnoseAfterFailures: number;
+  readonly diagnoseEveryMs: number;
   /** Bounds of the waits between two attempts to report a result. */
   readonly reportBaseMs: number;
   readonly reportMaxMs: number;
@@ -29,6 +32,8 @@ export interface Timings {
 export const DEFAULT_TIMINGS: Timings = {
   reconnectBaseMs: 2000,
   reconnectMaxMs: 60_000,
+  diagnoseAfterFailures: 3,
+  diagnoseEveryMs: 600_000,
   reportBaseMs: 1000,
   reportMaxMs: 30_000,
   heartbeatMs: 30_000,

@@ -30,6 +30,7 @@ export class ConnectionState {
   #channel: Channel | null = null;
   #trouble: Trouble | null = null;
   #loggedAt = 0;
+  #failures = 0;
 
   constructor(logger: Logger, now: () => number = Date.now) {
     this.#logger = logger;
@@ -55,7 +56,13 @@ export class ConnectionState {
     return this.#trouble;
   }
 
+  /** Failed attempts since the last connection, whatever their reasons. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   connected(channel: Channel): void {
+    this.#failures = 0;
     if (this.#phase === 'connected' && this.#channel === channel) return;
     const after = this.#phase === 'connected' ? undefined : this.#trouble?.count;
     const how = channel === 'push' ? 'tasks are pushed' : 'tasks are polled for';
@@ -66,6 +73,7 @@ export class ConnectionState {
 
   /** Records why the connection could not be made or was lost. */
   failed(error: unknown): void {
+    this.#failures += 1;
     const refused = error instanceof ManagerError && error.status < 500;
     const { code, message, remedy } = describe(error);
     const known =

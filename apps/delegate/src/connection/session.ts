@@ -16,6 +16,8 @@ export interface SessionParts {
   /** Returns false when none of the events could be acted on now. */
   readonly onEvents: (delegateId: string, events: readonly TaskEvent[]) => boolean;
   readonly onConnected: () => void;
+  /** An attempt has failed; told before the wait for the next one. */
+  readonly onFailed: () => void;
   readonly logger: Logger;
 }
 
@@ -59,6 +61,7 @@ export class Session {
         if (isDismissal(error)) return error;
         if (error instanceof ManagerError && error.code === 'DELEGATE_NOT_REGISTERED') this.#registered = false;
         this.#parts.state.failed(error);
+        this.#parts.onFailed();
         await this.#pause(this.#backoff.next(error instanceof ManagerError ? error.retryAfterMs : 0));
       }
     }

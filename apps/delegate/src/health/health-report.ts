@@ -1,5 +1,6 @@
 import type { ClientIdentity } from '@sallyport/client';
 import type { ConnectionState } from '../connection/connection-state.ts';
+import type { Verdict } from './self-examination.ts';
 
 export interface HealthSources {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface HealthSources {
   readonly identity: ClientIdentity | null;
   /** Why newer certificate files are not in use. */
   readonly certificateProblem: string | null;
+  /** What the doctor found when the connection failed again and again. */
+  readonly verdict: Verdict | null;
   readonly tasksRunning: number;
   readonly resultsUnreported: number;
   readonly unhealthyAfterMs: number;
@@ -45,6 +48,8 @@ export function healthReport(sources: HealthSources): HealthReport {
       transport: identity === null ? 'PLAIN' : 'MTLS',
     },
     lastTrouble: state.trouble === null ? null : { ...state.trouble, ...isoTimes(state.trouble) },
+    // Of a connection that is back it says nothing any more.
+    diagnosis: state.phase === 'connected' ? null : sources.verdict,
     certificate:
       identity === null
         ? null

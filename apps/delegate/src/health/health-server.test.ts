@@ -25,6 +25,7 @@ async function setup(context: TestContext) {
       delegateId: 'd-1',
       identity: null,
       certificateProblem: null,
+      verdict: null,
       tasksRunning: running,
       resultsUnreported: 0,
       unhealthyAfterMs: 60_000,
