@@ -1,8 +1,12 @@
 import {
   CertificateFileError,
+  type EventStreamRequest,
+  explainTransportFailure,
   ManagerClient,
   ManagerError,
   readProxySettings,
+  type ServerSentEvent,
+  type StreamedAnswer,
   TransportError,
 } from '@sallyport/client';
 import { apiError, CliError, usageError } from './errors.ts';
@@ -33,6 +37,12 @@ export interface Api {
   call<T>(method: Method, path: string, call?: Call): Promise<Answer<T>>;
   /** As `call`, for a list: what is not an array did not come from the API. */
   list<T>(method: Method, path: string, call?: Call): Promise<T[]>;
+  /** As `call`, for answers without the envelope: the JSON as it came. */
+  plain(method: Method, path: string, call?: Call): Promise<unknown>;
+  /** Server-sent events, over as many connections as it takes. */
+  events(request: EventStreamRequest): AsyncGenerator<ServerSentEvent>;
+  /** The body of an answer as it comes, of any size; null when what the path names is not there. */
+  download(path: string, call?: Call): Promise<AsyncIterable<Buffer> | null>;
   close(): Promise<void>;
 }
 
@@ -54,22 +64,20 @@ export async function openApi(
   const { proxy, problems } = readProxySettings(variables);
   if (problems.length > 0) throw usageError(problems.join(' '), 'Mend or unset the variables that the message names.');
   const client = await createClient(connection, proxy);
-  const send = async <T>(method: Method, path: string, call: Call = {}): Promise<Answer<T>> => {
+  const plain = async (method: Method, path: string, call: Call = {}): Promise<unknown> => {
     try {
-      const answer = await client.request({
-        method,
-        path,
-        query: textsOf(call.query ?? {}),
-        ...(call.body === undefined ? {} : { body: call.body }),
-        ...(call.signal === undefined ? {} : { signal: call.signal }),
-      });
-      return envelopeOf<T>(answer, client.target);
+      return await client.request({ method, path, ...requestOf(call) });
     } catch (error) {
       throw explained(error);
     }
   };
+  const send = async <T>(method: Method, path: string, call?: Call): Promise<Answer<T>> =>
+    envelopeOf<T>(await plain(method, path, call), client.target);
   return {
     call: send,
+    plain,
+    events: (request) => explainedEvents(client.events(request)),
+    download: (path, call = {}) => download(client, path, call),
     list: async <T>(method: Method, path: string, call?: Call) => {
       const { resource } = await send<unknown>(method, path, call);
       if (!Array.isArray(resource)) throw notTheApi(client.target);
@@ -95,6 +103,42 @@ async function createClient(
   } catch (error) {
     if (error instanceof CertificateFileError) throw usageError(error.message, error.remedy);
     throw error;
+  }
+}
+
+function requestOf({ query, body, signal }: Call) {
+  return {
+    query: textsOf(query ?? {}),
+    ...(body === undefined ? {} : { body }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+async function* explainedEvents(events: AsyncGenerator<ServerSentEvent>): AsyncGenerator<ServerSentEvent> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+async function download(client: ManagerClient, path: string, call: Call): Promise<AsyncIterable<Buffer> | null> {
+  try {
+    const answer = await client.stream({ method: 'GET', path, ...requestOf(call) });
+    return bodyOf(answer, client.target);
+  } catch (error) {
+    if (error instanceof ManagerError && error.status === 404) return null;
+    throw explained(error);
+  }
+}
+
+async function* bodyOf(answer: StreamedAnswer, target: string): AsyncGenerator<Buffer> {
+  try {
+    yield* answer.body;
+  } catch (error) {
+    throw explained(explainTransportFailure(error, target));
+  } finally {
+    await answer.close();
   }
 }
 

@@ -13,6 +13,8 @@ import { manifestCommand } from './commands/manifest.ts';
 import { serveCommand } from './commands/serve.ts';
 import { taskCommand } from './commands/task.ts';
 import { tokenCommand } from './commands/token.ts';
+import { upgradeCommand } from './commands/upgrade.ts';
+import { upgraderCommand } from './commands/upgrader.ts';
 import { CliError, errorAsJson, formatError, unexpected, usageError } from './errors.ts';
 import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
 import { fullName } from './help.ts';
@@ -43,6 +45,8 @@ export function buildProgram(tools: Tools): Command {
     tokenCommand,
     delegateCommand,
     taskCommand,
+    upgradeCommand,
+    upgraderCommand,
     certCommand,
     doctorCommand,
     manifestCommand,

@@ -7,6 +7,7 @@ import { fields } from '../output/table.ts';
 import { type Tools, withApi } from '../session.ts';
 import { shellResultOf } from '../task-outcome.ts';
 import { pathOfTask, TASKS } from '../task-wait.ts';
+import { taskLogsCommand } from './task-logs.ts';
 import { taskRunCommand } from './task-run.ts';
 
 const STATUSES = {
@@ -21,6 +22,7 @@ const STATUSES = {
 export function taskCommand(tools: Tools): Command {
   const task = new Command('task').description('tasks that delegates run');
   task.addCommand(taskRunCommand(tools));
+  task.addCommand(taskLogsCommand(tools));
 
   example(task.command('list'), 'sallyport task list --status failed --limit 20')
     .description('list tasks, newest first')

@@ -10,6 +10,8 @@ export interface Environment {
   readonly caFile: string | undefined;
   readonly profile: string | undefined;
   readonly account: string | undefined;
+  /** Scripts' output is shown without its colours. */
+  readonly noColor: boolean;
   /** Folder of profiles.json. */
   readonly configDirectory: string;
   /** All of it, for the programs that `serve` and `delegate run` start. */
@@ -25,6 +27,7 @@ export const ENVIRONMENT_NAMES = [
   'SALLYPORT_ACCOUNT',
   'SALLYPORT_CONFIG_DIR',
   'XDG_CONFIG_HOME',
+  'NO_COLOR',
 ] as const;
 
 /** Reads this process's environment unless another one is given. */
@@ -39,6 +42,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     caFile: value('SALLYPORT_CA_FILE'),
     profile: value('SALLYPORT_PROFILE'),
     account: value('SALLYPORT_ACCOUNT'),
+    noColor: value('NO_COLOR') !== undefined,
     configDirectory:
       value('SALLYPORT_CONFIG_DIR') ?? join(value('XDG_CONFIG_HOME') ?? join(homedir(), '.config'), 'sallyport'),
     variables,

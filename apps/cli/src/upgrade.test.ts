@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type DevAccount, DevManager } from '@sallyport/dev-env';
+import { type Outcome, runCommand } from '../test/captured-terminal.ts';
+
+let manager: DevManager;
+let folder: string;
+let acme: DevAccount;
+before(async () => {
+  manager = await DevManager.start();
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-upgrade-'));
+  writeFileSync(join(folder, 'ca.crt'), manager.serverCa);
+  acme = await manager.account('acme');
+});
+after(async () => {
+  await manager.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function runAs(key: string, args: readonly string[]): Promise<Outcome> {
+  const environment = {
+    SALLYPORT_URL: manager.publicUrl,
+    SALLYPORT_CA_FILE: join(folder, 'ca.crt'),
+    SALLYPORT_API_KEY: key,
+  };
+  return runCommand(['upgrade', ...args], { environment, now: Date.now() });
+}
+const asOperator = (...args: string[]) => runAs(manager.operatorKey, args);
+const asAdmin = (...args: string[]) => runAs(acme.adminKey, [...args, '--account', 'acme']);
+
+test('an operator publishes, halts and resumes, and status says so', async () => {
+  assert.equal((await asOperator('status')).stdout, 'Nothing is published.\n');
+  assert.equal((await asOperator('ring', 'canary', '--account', 'acme')).stdout, 'Account "acme" is in ring canary.\n');
+  const image = 'harness/delegate:25.09.86700';
+  const untried = await asOperator('publish', image, '--ring', 'stable');
+  assert.equal(untried.exit, 6);
+  assert.match(untried.stderr, /was not tried: ring canary has nothing/);
+  assert.equal(
+    (await asOperator('publish', image, '--ring', 'canary')).stdout,
+    `${image} is published to ring canary.\n`,
+  );
+  assert.equal((await asOperator('publish', image, '--ring', 'stable')).exit, 0);
+  assert.equal((await asOperator('publish', 'harness/delegate:25.01.1', '--ring', 'canary')).exit, 6);
+  assert.match((await asOperator('halt', 'canary', '--reason', 'slow')).stdout, /gives out .* no more/);
+  assert.match(
+    (await asOperator('status')).stdout,
+    /canary +DELEGATE +harness\/delegate:25\.09\.86700 +HALTED .* slow/,
+  );
+  assert.match(
+    (await asAdmin('status')).stdout,
+    /Ring canary publishes harness\/delegate:25\.09\.86700\.\nThe ring of the account is halted/,
+  );
+  assert.match((await asOperator('resume', 'canary')).stdout, /again/);
+  assert.equal((await asOperator('publish', 'harness/delegate:latest', '--ring', 'canary')).exit, 2);
+  assert.equal((await asAdmin('publish', image, '--ring', 'canary')).exit, 4);
+});
+
+test("an account's admin overrides the version and takes that back", async () => {
+  assert.equal((await asAdmin('override', '25.08.1')).exit, 6, 'older, and not said so');
+  const set = await asAdmin('override', '25.08.1', '--allow-older', '--days', '3');
+  assert.equal(set.stdout, 'Delegates of the account are given the version 25.08.1.\n');
+  assert.match((await asAdmin('status')).stdout, /The account is at 25\.08\.1 until \d{4}-/);
+  assert.equal((await asAdmin('override', '--remove')).stdout, 'Account "acme" gets what its ring publishes again.\n');
+  assert.equal((await asAdmin('override', '--remove')).stdout, 'Account "acme" had no override.\n');
+  assert.equal((await asAdmin('override')).exit, 2);
+  assert.equal((await runAs(acme.viewerKey, ['override', '25.10.1', '--account', 'acme'])).exit, 4);
+});
+
+test('upgrader run ends with the exit codes of this program', async () => {
+  const file = join(folder, 'config.yaml');
+  writeFileSync(file, 'mode: Delegate\nworkloadNames: edge\n');
+  assert.equal((await runCommand(['upgrader', 'run', '--config', file])).exit, 2);
+});
