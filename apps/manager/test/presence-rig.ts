@@ -28,9 +28,9 @@ export class PresenceRig {
     this.#presence = new Presence('replica-1', this.#store, clock, createLogger('silent'));
   }
 
-  async come(id: string, via: Via, name = id): Promise<void> {
+  async come(id: string, via: Via, name = id, hostName = `host-${id}`): Promise<void> {
     const registration: Registration = {
-      ...{ id, accountId: 'acme', name, hostName: `host-${id}`, type: 'DOCKER', description: '', ip: '', version: '' },
+      ...{ id, accountId: 'acme', name, hostName, type: 'DOCKER', description: '', ip: '', version: '' },
       ...{ tags: [], supportedTaskTypes: [], polling: true, tokenId: null },
       ...{ transport: via.transport, certificate: via.certificate },
     };

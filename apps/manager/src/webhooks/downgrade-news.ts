@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { Schema } from '../database/schema.ts';
-import { type FleetMember, fleetOf } from '../delegates/fleet.ts';
+import { type FleetMember, fleetOf, type LastOnMtls } from '../delegates/fleet.ts';
 import { REMEMBERED_MS } from '../delegates/gone-delegates.ts';
 import { ACCOUNTS_AT_ONCE, type News } from './teller.ts';
 import { accountsListening } from './webhook-store.ts';
@@ -47,17 +47,19 @@ export const downgradeNews: News = {
     const byName = Map.groupBy(await fleetOf(transaction, accountId, now), ({ name }) => name);
     const downgraded: FleetMember[] = [];
     for (const { delegate_name: name, at } of open) {
-      const members = (byName.get(name) ?? []).filter(({ connected }) => connected);
+      const instances = byName.get(name) ?? [];
+      const members = instances.filter(({ connected }) => connected);
       const plain = members.filter(({ transport }) => transport === 'PLAIN');
-      const ownFall = plain.find(({ mtls }) => mtls !== null);
-      const isAlone = plain.length === members.length;
-      const fallen = ownFall ?? (isAlone ? plain[0] : undefined);
+      // Of an instance that was killed we hear nothing for two minutes; the next one of its host is its successor.
+      const isSuccessor = ({ hostName }: FleetMember) =>
+        members.every((other) => other.transport === 'PLAIN' || other.hostName === hostName);
+      const fallen = plain.find(({ mtls }) => mtls !== null) ?? plain.find(isSuccessor);
       const row = transaction
         .updateTable('downgrades')
         .where('account_id', '=', accountId)
         .where('delegate_name', '=', name);
       if (fallen !== undefined) {
-        downgraded.push(fallen);
+        downgraded.push({ ...fallen, mtls: latest(instances) });
         await row.set({ told_at: now }).execute();
       } else if (plain.length === 0 || now - at > OVERLAP_MS) {
         // Back on mTLS, or gone; it is looked at again when it comes in plain.
@@ -116,6 +118,14 @@ export async function noteDowngrades(transaction: Transaction<Schema>, came: rea
       )
       .execute();
   }
+}
+
+/** Its last time on mTLS, by whichever instance. */
+function latest(instances: readonly FleetMember[]): LastOnMtls | null {
+  return instances.reduce<LastOnMtls | null>(
+    (last, { mtls }) => (mtls !== null && mtls.at > (last?.at ?? 0) ? mtls : last),
+    null,
+  );
 }
 
 const keyOf = (accountId: string, name: string): string => JSON.stringify([accountId, name]);

@@ -49,6 +49,7 @@ test('only https is sent to, and http on loopback when the operator allows it', 
   assert.equal(readReceiverUrl('http://127.0.0.1:8080/', loopback).host, '127.0.0.1:8080');
   assert.equal(readReceiverUrl('http://localhost:8080/', loopback).host, 'localhost:8080');
   assert.throws(() => readReceiverUrl('http://10.0.0.1/', loopback), /address 10\.0\.0\.1/);
+  assert.throws(() => readReceiverUrl('http://notlocalhost/', loopback), /loopback only/);
 });
 
 test('an address is recognised in every spelling', () => {

@@ -22,6 +22,9 @@ export function readReceiverUrl(text: string, rules: ReceiverRules): URL {
     throw invalid(`begins with ${url.protocol}//, and webhooks are sent by https only.`);
   }
   const address = url.hostname.replace(/^\[|\]$/g, '');
+  if (url.protocol === 'http:' && isIP(address) === 0 && !/(^|\.)localhost$/.test(address)) {
+    throw invalid('begins with http://, which is for receivers on loopback only.');
+  }
   if (isIP(address) !== 0 && !isAllowed(address, url.protocol, rules)) {
     throw invalid(`names the address ${address}, which webhooks may not connect to.`, REACHABLE);
   }

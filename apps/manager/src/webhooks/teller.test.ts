@@ -129,6 +129,11 @@ databaseTest('a new instance in plain is a downgrade once no other of its name i
     ['edge'],
   );
 
+  await fleet.come('killed', via, 'node', 'host-1');
+  await fleet.come('restarted', PLAIN, 'node', 'host-1');
+  const [restarted] = await told();
+  assert.deepEqual([restarted?.name, restarted?.certificate?.fingerprint], ['node', 'f1'], 'the same host: no update');
+
   await fleet.come('two', via, 'core');
   await fleet.leave('two');
   await fleet.come('three', PLAIN, 'core');
