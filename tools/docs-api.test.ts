@@ -19,7 +19,7 @@ test('docs/api.md names every path that is served, and none that is not', async 
   const page = readFileSync(join(ROOT, 'docs', 'api.md'), 'utf8');
   const named = new Set<string>();
   for (const [, path = ''] of page.matchAll(
-    /`(?:[A-Z]+ )?(\/(?:ng\/)?(?:api\/|healthz|metrics|openapi)[\w{}/.-]*)(?:\?[^`]*)?`/g,
+    /`(?:[A-Z]+ )?(\/(?:ng\/)?(?:api\/|healthz|metrics|openapi|log-service)[\w{}/.-]*)(?:\?[^`]*)?`/g,
   )) {
     named.add(unnamed(path));
   }

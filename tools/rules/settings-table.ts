@@ -35,7 +35,7 @@ export function* settingsTable(
 ): Generator<Violation, void, undefined> {
   const text = files.find(({ path }) => path === page)?.text ?? '';
   const documented = new Map<string, number>();
-  for (const match of text.matchAll(/^\| `([A-Z][A-Z_]*)`/gm))
+  for (const match of text.matchAll(/^\| `([A-Z][A-Z0-9_]*)`/gm))
     documented.set(match[1] ?? '', lineAt(text, match.index));
   for (const name of settings.filter((each) => !documented.has(each))) {
     yield {

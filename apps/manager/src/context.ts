@@ -224,6 +224,7 @@ export async function createContext(
       presence,
       tasks,
       bus,
+      logs: logs.counts,
       certificates: new CertificateFigures({ database, clock, logger, endpoints: config.metricsEndpoints }),
       webhooks: outbox,
       upgrades: upgradeJudge,

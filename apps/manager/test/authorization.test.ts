@@ -7,7 +7,10 @@ import {
   ANY_KEY,
   type AuthorizationMatrix,
   checkAuthorization,
+  LOG_READERS,
+  LOG_WRITERS,
   type MatrixSubject,
+  NOBODY,
   OPERATORS,
   PUBLIC,
   type Route,
@@ -99,6 +102,26 @@ const MATRIX: AuthorizationMatrix = {
   'POST /api/agent/v2/tasks/:taskId/delegates/:delegateId': AGENTS,
   'POST /api/executions/:taskId/task-response': AGENTS,
   'POST /api/executions/:taskId/response': AGENTS,
+  'POST /log-service/stream': LOG_WRITERS,
+  'PUT /log-service/stream': LOG_WRITERS,
+  'DELETE /log-service/stream': LOG_WRITERS,
+  'GET /log-service/stream': LOG_READERS,
+  'GET /log-service/stream/info': LOG_READERS,
+  'POST /log-service/blob': LOG_WRITERS,
+  'GET /log-service/blob': LOG_READERS,
+  'DELETE /log-service/blob': LOG_WRITERS,
+  'GET /log-service/blob/exists': LOG_READERS,
+  'POST /log-service/blob/link/upload': LOG_WRITERS,
+  'POST /log-service/blob/link/download': LOG_READERS,
+  'PUT /log-service/blob/link/content': NOBODY,
+  'GET /log-service/blob/link/content': NOBODY,
+  'GET /log-service/blob/link/archive': NOBODY,
+  'GET /log-service/blob/download': LOG_READERS,
+  'POST /log-service/blob/download': LOG_READERS,
+  'DELETE /log-service/internal/blob': ADMINS,
+  'GET /log-service/token': ADMINS,
+  'GET /log-service/healthz': PUBLIC,
+  'GET /log-service/ready/healthz': PUBLIC,
 };
 
 test('every route lets through exactly whom it is for', async (t) => {
@@ -118,8 +141,8 @@ test('every route lets through exactly whom it is for', async (t) => {
     const key = (text: string) => ({ 'x-api-key': text });
     const headers: MatrixSubject['headers'] = {
       anonymous: {},
-      delegate: await agentHeaders(acme),
-      otherDelegate: await agentHeaders(other),
+      delegate: { ...(await agentHeaders(acme)), ...(await logHeaders(dev, acme)) },
+      otherDelegate: { ...(await agentHeaders(other)), ...(await logHeaders(dev, other)) },
       viewer: key(acme.viewerKey),
       otherViewer: key(other.viewerKey),
       admin: key(acme.adminKey),
@@ -135,6 +158,11 @@ test('every route lets through exactly whom it is for', async (t) => {
     };
   });
 });
+
+async function logHeaders(dev: DevManager, { id, adminKey }: DevAccount): Promise<Record<string, string>> {
+  const { body } = await dev.api('GET', `/log-service/token?accountID=${id}`, undefined, adminKey);
+  return { 'x-harness-token': String(body) };
+}
 
 async function agentHeaders({ id, token }: DevAccount): Promise<Record<string, string>> {
   const source = new AgentTokenSource({ accountId: id, token: new Secret(token), issuer: 'test', audience: 'test' });

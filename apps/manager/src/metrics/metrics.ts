@@ -3,6 +3,7 @@ import type { Bus } from '../bus/bus.ts';
 import type { CertificateFigures } from '../certificates/certificate-figures.ts';
 import type { GatewayBounds } from '../gateway/gateway-bounds.ts';
 import type { LiveConnections } from '../gateway/live-connections.ts';
+import type { LogCounts } from '../logs/log-room.ts';
 import type { TaskService } from '../tasks/task-service.ts';
 import { reportCertificates } from './certificate-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
@@ -14,6 +15,7 @@ export interface MetricSources {
   readonly refusals: { readonly counts: Tally<string> };
   readonly presence: { readonly size: number };
   readonly streams: () => number;
+  readonly logs: LogCounts;
   readonly tasks: Pick<TaskService, 'counts'>;
   readonly bus: Pick<Bus, 'inStep'>;
   readonly certificates: CertificateFigures;
@@ -32,7 +34,8 @@ export class Metrics {
   readonly #registry = new Registry();
 
   constructor(sources: MetricSources) {
-    const { bounds, connections, refusals, presence, streams, tasks, bus, upgrades, certificates, webhooks } = sources;
+    const { bounds, connections, refusals, presence, streams, tasks, bus, upgrades, certificates, webhooks, logs } =
+      sources;
     this.requests = new RequestMetrics(this.#registry, bounds.counts.limits);
     this.#tally(
       'sallyport_handshakes_total',
@@ -91,8 +94,20 @@ export class Metrics {
       'Addresses (IPv6: /64 networks) that have a connection open.',
       () => bounds.sources.size,
     );
+    this.#gauge(
+      'sallyport_handshakes_in_flight',
+      'Connections in the middle of their TLS handshake.',
+      () => bounds.sources.handshaking,
+    );
     this.#gauge('sallyport_push_streams', 'Open push streams of delegates.', streams);
     this.#gauge('sallyport_delegates_present', 'Delegates connected to this process.', () => presence.size);
+    this.#total('sallyport_log_lines_total', "Lines of tasks' logs that this process has stored.", () => logs.lines);
+    this.#total(
+      'sallyport_log_bytes_total',
+      "Bytes of the lines of tasks' logs that this process has stored.",
+      () => logs.bytes,
+    );
+    this.#gauge('sallyport_log_tails', "Open tails of tasks' logs.", () => logs.tails);
     this.#gauge('sallyport_bus_in_step', '0 while changes of other replicas may be missed, otherwise 1.', () =>
       bus.inStep ? 1 : 0,
     );
@@ -117,6 +132,18 @@ export class Metrics {
           const values = key.split(':');
           this.inc(Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? ''])), count);
         }
+      },
+    });
+  }
+
+  #total(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(read());
       },
     });
   }
