@@ -80,6 +80,36 @@ test('handshakes of an address in flight are bounded, and finished ones do not c
   for (const socket of finished) socket.destroy();
 });
 
+test('handshakes of all addresses are bounded together: who has the most makes room, and nobody is kept out', async (t) => {
+  const rig = await rigOfTwo(t, { limits: { handshakesInFlight: 6 } });
+  const { mtls } = rig.ports;
+  const { sources, counts } = rig.bounds;
+  const flood = async (address: string, count: number): Promise<Socket[]> => {
+    const sockets: Socket[] = [];
+    for (let opened = 0; opened < count; opened += 1) sockets.push(await silent(t, mtls, address));
+    return sockets;
+  };
+  const greedy = await flood('127.0.0.2', 4);
+  const modest = await flood('127.0.0.3', 2);
+  await eventually('all are in their handshake', () => sources.handshaking === 6);
+  assert.match(await get(rig, 'acme'), /200 OK/, 'an address with nothing in flight gets through');
+  await eventually('it has the place of the oldest of the heaviest', () => greedy[0]?.closed === true);
+  assert.equal(counts.limits.of('handshakes_in_flight'), 1);
+  await eventually('nothing of that one is left', () => counts.handshakes.of('mtls:failed') === 1);
+
+  const [own] = await flood('127.0.0.2', 1);
+  await eventually('it has the place that became free', () => sources.handshaking === 6);
+  const [late] = await flood('127.0.0.2', 1);
+  await eventually('it is reset', () => late?.closed === true);
+  assert.equal(counts.limits.of('handshakes_in_flight'), 2);
+  assert.equal(own?.closed, false, 'the heaviest does not push out its own');
+  await flood('127.0.0.4', 3);
+  await eventually('the heaviest makes room', () => greedy.filter(({ closed }) => closed).length === 3);
+  assert.deepEqual([sources.handshaking, modest.filter(({ closed }) => closed).length], [6, 0]);
+  assert.match(await get(rig, 'other'), /200 OK/);
+  for (const socket of [...greedy, ...modest]) socket.destroy();
+});
+
 test('handshakes of an address a second are bounded', async (t) => {
   const rig = await rigOfTwo(t, { limits: { sourceHandshakes: { perSecond: 0.001, burst: 2 } } });
   assert.match(await get(rig, 'acme'), /200 OK/);

@@ -101,6 +101,7 @@ const KNOWN = [
   'SALLYPORT_WEBHOOK_CA_FILE',
   'SALLYPORT_DELEGATE_IMAGE',
   'SALLYPORT_UPGRADER_IMAGE',
+  'SALLYPORT_LIMIT_HANDSHAKES_IN_FLIGHT',
   'SALLYPORT_LIMIT_SOURCE_CONNECTIONS',
   'SALLYPORT_LIMIT_SOURCE_HANDSHAKES_PER_SECOND',
   'SALLYPORT_LIMIT_SOURCE_REQUESTS_PER_SECOND',
@@ -239,6 +240,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     }),
     logs: logs.settings,
     limits: Object.freeze({
+      handshakesInFlight: limit('SALLYPORT_LIMIT_HANDSHAKES_IN_FLIGHT', DEFAULT_LIMIT_SETTINGS.handshakesInFlight),
       sourceConnections: limit('SALLYPORT_LIMIT_SOURCE_CONNECTIONS', DEFAULT_LIMIT_SETTINGS.sourceConnections),
       sourceHandshakesPerSecond: limit(
         'SALLYPORT_LIMIT_SOURCE_HANDSHAKES_PER_SECOND',

@@ -3,6 +3,7 @@ import { Tally } from '../metrics/tally.ts';
 
 /** Every bound that a client can run into. */
 export type LimitName =
+  | 'handshakes_in_flight'
   | 'source_connections'
   | 'source_handshakes_in_flight'
   | 'source_handshake_rate'

@@ -43,8 +43,16 @@ const EXPLAINED_REFUSALS: Rate = { perSecond: 200, burst: 2 * FLEET };
 /** Of the thousand refused connections that are open at once, one account has at most half. */
 export const ACCOUNT_EXPLANATIONS_OPEN = 500;
 
+/**
+ * Of all sources together: what many addresses that stay within their own limits may take. A handshake in flight costs
+ * 20 KiB before its first byte and 85 KiB after it, so this is 1.7 GB at the very most, for the ten seconds that each may
+ * take. Twice the limit of a source: one alone never fills it.
+ */
+export const HANDSHAKES_IN_FLIGHT = 2 * SOURCE_HANDSHAKES_IN_FLIGHT;
+
 /** Each is a bound of this process; several replicas each have their own. */
 export interface Limits {
+  readonly handshakesInFlight: number;
   readonly sourceConnections: number;
   readonly sourceHandshakesInFlight: number;
   readonly sourceHandshakes: Rate;
@@ -59,6 +67,7 @@ export interface Limits {
 
 /** The limits an operator may want to move, for a larger fleet or another network. 0 takes a limit away. */
 export interface LimitSettings {
+  readonly handshakesInFlight: number;
   readonly sourceConnections: number;
   readonly sourceHandshakesPerSecond: number;
   readonly sourceRequestsPerSecond: number;
@@ -67,6 +76,7 @@ export interface LimitSettings {
 }
 
 export const DEFAULT_LIMIT_SETTINGS: LimitSettings = {
+  handshakesInFlight: HANDSHAKES_IN_FLIGHT,
   sourceConnections: SOURCE_CONNECTIONS,
   sourceHandshakesPerSecond: SOURCE_HANDSHAKES_PER_SECOND,
   sourceRequestsPerSecond: SOURCE_REQUESTS_PER_SECOND,
@@ -79,6 +89,7 @@ export function limitsOf(settings: LimitSettings): Limits {
   const sourceHandshakes = rate(settings.sourceHandshakesPerSecond, HANDSHAKE_BURST_SECONDS);
   const grown = settings.accountConnections / ACCOUNT_CONNECTIONS;
   return {
+    handshakesInFlight: orNone(settings.handshakesInFlight),
     sourceConnections: orNone(settings.sourceConnections),
     sourceHandshakesInFlight:
       settings.sourceConnections === 0

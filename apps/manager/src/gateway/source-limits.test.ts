@@ -25,6 +25,7 @@ test('5,000 delegates of one account behind one address fit into every default, 
   assert.ok(limits.sourceConnections >= 2 * both, 'the old connections may still be counted');
   assert.ok(limits.accountConnections >= 2 * both);
   assert.ok(limits.sourceHandshakesInFlight >= both);
+  assert.ok(limits.handshakesInFlight >= 2 * limits.sourceHandshakesInFlight, 'one address never fills it alone');
   assert.ok(limits.accountHandshakesInFlight > limits.sourceHandshakesInFlight);
   assert.ok(limits.sourceHandshakes.burst >= both);
   assert.ok(limits.sourceRefusals.burst >= 5_000, 'each makes the start-up precheck');
@@ -35,6 +36,7 @@ test('5,000 delegates of one account behind one address fit into every default, 
 
 test('0 takes a limit away, with what hangs on it', () => {
   const none = limitsOf({
+    handshakesInFlight: 0,
     sourceConnections: 0,
     sourceHandshakesPerSecond: 0,
     sourceRequestsPerSecond: 0,
@@ -42,6 +44,7 @@ test('0 takes a limit away, with what hangs on it', () => {
     accountRequestsPerSecond: 0,
   });
   for (const limit of [
+    none.handshakesInFlight,
     none.sourceConnections,
     none.sourceHandshakesInFlight,
     none.sourceHandshakes.perSecond,

@@ -3,12 +3,18 @@ import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '@sallyport/protocol';
 import type { Tally } from '../metrics/tally.ts';
 import type { LimitName } from './gateway-counts.ts';
+import { type Handshakes, HandshakesInFlight } from './handshakes-in-flight.ts';
 import type { Limits } from './limits.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
-interface Source {
+interface Source extends Handshakes {
   open: number;
-  handshaking: number;
+}
+
+/** A connection in its handshake, as the TCP socket that came. */
+interface Handshake {
+  readonly source: Source;
+  readonly socket: Socket;
 }
 
 /**
@@ -20,7 +26,8 @@ export class SourceLimits {
   readonly #hits: Tally<LimitName>;
   readonly #sources = new Map<string, Source>();
   /** Connections in their handshake, by the address and the port that only one of them has on a listener. */
-  readonly #handshakes = new Map<string, Source>();
+  readonly #handshakes = new Map<string, Handshake>();
+  readonly #inFlight: HandshakesInFlight;
   readonly #handshakeRate: TokenBuckets;
   readonly #refusalRate: TokenBuckets;
   readonly #requestRate: TokenBuckets;
@@ -28,6 +35,7 @@ export class SourceLimits {
   constructor(limits: Limits, hits: Tally<LimitName>, now?: () => number) {
     this.#limits = limits;
     this.#hits = hits;
+    this.#inFlight = new HandshakesInFlight(limits.handshakesInFlight);
     this.#handshakeRate = new TokenBuckets(limits.sourceHandshakes, now);
     this.#refusalRate = new TokenBuckets(limits.sourceRefusals, now);
     this.#requestRate = new TokenBuckets(limits.sourceRequests, now);
@@ -38,22 +46,35 @@ export class SourceLimits {
     return this.#sources.size;
   }
 
+  /** Handshakes in flight of all sources. */
+  get handshaking(): number {
+    return this.#inFlight.count;
+  }
+
   /** A TCP connection has come, nothing of it was read. False: it is to be closed. */
   arrive(socket: Socket): boolean {
     const name = sourceOf(socket.remoteAddress);
-    const source = this.#sources.get(name) ?? { open: 0, handshaking: 0 };
+    const source = this.#sources.get(name) ?? { open: 0, sockets: new Set() };
     const hit = this.#hitBy(name, source);
     if (hit !== null) {
       this.#hits.add(hit);
       return false;
     }
+    const { free, evict } = this.#inFlight.room(source);
+    if (!free || evict !== null) this.#hits.add('handshakes_in_flight');
+    if (!free) return false;
+    // Its 'close' comes later; its place is needed now.
+    if (evict !== null) {
+      this.#endHandshake(handshakeOf(evict), evict);
+      evict.resetAndDestroy();
+    }
     source.open += 1;
-    source.handshaking += 1;
     this.#sources.set(name, source);
     const handshake = handshakeOf(socket);
-    this.#handshakes.set(handshake, source);
+    this.#handshakes.set(handshake, { source, socket });
+    this.#inFlight.begin(source, socket);
     socket.once('close', () => {
-      this.#endHandshake(handshake, source);
+      this.#endHandshake(handshake, socket);
       source.open -= 1;
       if (source.open === 0) this.#sources.delete(name);
     });
@@ -63,8 +84,8 @@ export class SourceLimits {
   /** The connection is through its handshake. */
   secured(socket: TLSSocket): void {
     const handshake = handshakeOf(socket);
-    const source = this.#handshakes.get(handshake);
-    if (source !== undefined) this.#endHandshake(handshake, source);
+    const found = this.#handshakes.get(handshake);
+    if (found !== undefined) this.#endHandshake(handshake, found.socket);
   }
 
   /** May this source be told once more why it is refused? */
@@ -84,7 +105,7 @@ export class SourceLimits {
 
   #hitBy(name: string, source: Source): LimitName | null {
     if (source.open >= this.#limits.sourceConnections) return 'source_connections';
-    if (source.handshaking >= this.#limits.sourceHandshakesInFlight) return 'source_handshakes_in_flight';
+    if (source.sockets.size >= this.#limits.sourceHandshakesInFlight) return 'source_handshakes_in_flight';
     return this.#handshakeRate.take(name) ? null : 'source_handshake_rate';
   }
 
@@ -94,10 +115,11 @@ export class SourceLimits {
     return false;
   }
 
-  #endHandshake(handshake: string, source: Source): void {
-    if (this.#handshakes.get(handshake) !== source) return;
+  #endHandshake(handshake: string, socket: Socket): void {
+    const found = this.#handshakes.get(handshake);
+    if (found?.socket !== socket) return;
     this.#handshakes.delete(handshake);
-    source.handshaking -= 1;
+    this.#inFlight.end(found.source, socket);
   }
 }
 
