@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PresentedCertificate } from '@sallyport/protocol';
 import type { Kysely, Selectable } from 'kysely';
 import { Value } from 'typebox/value';
@@ -7,6 +8,8 @@ import type { RefusalGroup, RefusalWriter } from './refusal-recorder.ts';
 
 /** What an account keeps: the groups seen last. The bound holds for refusals without an account together, too. */
 const KEPT_PER_ACCOUNT = 500;
+/** SQLite's writes are made on the event loop: a flood's thousands of lines must not be one turn of it, nor a statement each. */
+const ROWS_AT_ONCE = 50;
 
 export class RefusalStore implements RefusalWriter {
   readonly #database: Kysely<Schema>;
@@ -30,22 +33,9 @@ export class RefusalStore implements RefusalWriter {
         .map(toRow)
         .sort((a, b) => (a.id < b.id ? -1 : 1));
       await noteNewRefusals(transaction, rows);
-      for (const row of rows) {
-        await transaction
-          .insertInto('refusals')
-          .values(row)
-          .onConflict((conflict) =>
-            conflict.column('id').doUpdateSet((update) => ({
-              last_seen: row.last_seen,
-              count: update('refusals.count', '+', row.count),
-              message: row.message,
-              remedy: row.remedy,
-              server_name: row.server_name,
-              remote_address: row.remote_address,
-              certificate: row.certificate,
-            })),
-          )
-          .execute();
+      for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) {
+        await upsert(transaction, rows.slice(start, start + ROWS_AT_ONCE));
+        await nextTurn();
       }
       for (const accountId of new Set(rows.map((row) => row.account_id))) await trim(transaction, accountId);
     });
@@ -78,6 +68,25 @@ export class RefusalStore implements RefusalWriter {
       .execute();
     return rows.map(fromRow);
   }
+}
+
+/** The rows' ids differ: PostgreSQL refuses to write one twice in a statement. */
+async function upsert(database: Kysely<Schema>, rows: readonly RefusalRow[]): Promise<void> {
+  await database
+    .insertInto('refusals')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict.column('id').doUpdateSet((update) => ({
+        last_seen: update.ref('excluded.last_seen'),
+        count: update('refusals.count', '+', update.ref('excluded.count')),
+        message: update.ref('excluded.message'),
+        remedy: update.ref('excluded.remedy'),
+        server_name: update.ref('excluded.server_name'),
+        remote_address: update.ref('excluded.remote_address'),
+        certificate: update.ref('excluded.certificate'),
+      })),
+    )
+    .execute();
 }
 
 async function trim(database: Kysely<Schema>, accountId: string | null): Promise<void> {
