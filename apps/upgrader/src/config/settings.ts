@@ -6,7 +6,7 @@ import type { Environment } from './upgrader-config.ts';
 /** Keys of config.yaml, and the environment variable that stands for one in the docker form. */
 export const KEYS: Readonly<Record<string, string | null>> = {
   mode: null,
-  dryRun: null,
+  dryRun: 'UPGRADER_DRY_RUN',
   workloadName: 'UPGRADER_WORKLOAD_NAME',
   namespace: null,
   containerName: null,

@@ -95,7 +95,8 @@ function read(settings: Settings, docker: boolean): UpgraderConfig {
   const mode = settings.text('mode') ?? 'Delegate';
   if (mode !== 'Delegate') settings.problem('mode', `"${mode}" is not Delegate, the only mode there is.`);
   return {
-    dryRun: settings.boolean('dryRun', false),
+    // Whoever asks for a dry run gets one, whatever the file says.
+    dryRun: settings.boolean('dryRun', false) || settings.environment['UPGRADER_DRY_RUN'] === 'true',
     target: docker ? dockerTarget(settings) : kubernetesTarget(settings),
     images: {
       allowedRepositories: settings.repositories('allowedRepositories'),

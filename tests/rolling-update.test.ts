@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readDelegateConfig } from '@sallyport/delegate';
 import { DevManager, eventually } from '@sallyport/dev-env';
-import { ClusterRig, NAME, NAMESPACE } from './cluster-rig.ts';
-import type { JsonObject } from './strategic-merge.ts';
+import { ClusterRig, NAME, NAMESPACE } from '../apps/upgrader/test/cluster-rig.ts';
+import type { JsonObject } from '../apps/upgrader/test/strategic-merge.ts';
 
 interface PodSpec {
   readonly terminationGracePeriodSeconds: number;
@@ -24,7 +24,7 @@ class Pod {
   readonly #graceMs: number;
 
   constructor(t: TestContext, spec: PodSpec, environment: Readonly<Record<string, string>>) {
-    const main = join(import.meta.dirname, '..', '..', 'delegate', 'src', 'main.ts');
+    const main = join(import.meta.dirname, '..', 'apps', 'delegate', 'src', 'main.ts');
     const args = ['--disable-warning=ExperimentalWarning', main];
     this.child = spawn(process.execPath, args, { env: { ...environment }, stdio: 'ignore' });
     this.exited = once(this.child, 'close').then(([code]) => code);
