@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
-import {
-  createTestDatabase,
-  DevAgent,
-  type DevBody,
-  dropTestDatabase,
-  KeptConnection,
-  testPostgres,
-} from '@sallyport/dev-env';
+import { createTestDatabase, DevAgent, dropTestDatabase, KeptConnection, testPostgres } from '@sallyport/dev-env';
 import { normaliseDelegateToken } from '@sallyport/protocol';
+import { Api, kill, startProcess } from './killable-manager.ts';
 
 // kill -9 of the manager: what it has acknowledged is there when it comes back.
 
@@ -24,58 +15,6 @@ after(async () => {
   for (const url of databases) await dropTestDatabase(url);
 });
 const postgresUrl = testPostgres();
-
-interface Started {
-  readonly process: ChildProcess;
-  readonly public: number;
-  readonly firstOperatorKey: string | null;
-}
-
-async function startProcess(environment: Readonly<Record<string, string>>): Promise<Started> {
-  const script = join(import.meta.dirname, 'manager-process.ts');
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', script, JSON.stringify(environment)],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
-  const line = once(createInterface(child.stdout), 'line');
-  const failed = once(child, 'exit').then(([code]) => {
-    throw new Error(`the manager ended by itself with ${code}`);
-  });
-  failed.catch(() => undefined);
-  const [text] = (await Promise.race([line, failed])) as [string];
-  return { ...(JSON.parse(text) as Omit<Started, 'process'>), process: child };
-}
-
-async function kill({ process: child }: Started): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
-
-class Api {
-  readonly #connection: KeptConnection;
-  readonly #key: string;
-  constructor(connection: KeptConnection, key: string) {
-    this.#connection = connection;
-    this.#key = key;
-  }
-  static async open(port: number, key: string): Promise<Api> {
-    return new Api(await KeptConnection.open({ port, serverName: 'localhost' }), key);
-  }
-  async must(method: string, path: string, body?: unknown): Promise<DevBody> {
-    const headers = { 'x-api-key': this.#key };
-    const answer = await this.#connection.request(method, path, { headers, ...(body !== undefined && { body }) });
-    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-    return answer.body['resource'] as DevBody;
-  }
-  close(): void {
-    this.#connection.close();
-  }
-}
 
 const STORES = {
   SQLite: async () => ({}),
