@@ -48,7 +48,7 @@ export function createEndpointContext(server: {
  */
 export async function handshakeInProcess(
   context: SecureContext,
-  client: Pick<ConnectionOptions, 'cert' | 'key' | 'ciphers'> & { readonly servername: string },
+  client: Pick<ConnectionOptions, 'cert' | 'key' | 'ciphers' | 'secureContext'> & { readonly servername: string },
 ): Promise<HandshakeResult> {
   const listener = createServer({
     ...MTLS_SERVER_OPTIONS,

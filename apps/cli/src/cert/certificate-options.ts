@@ -27,6 +27,9 @@ export const forceOption = (): Option => new Option('--force', 'replace files th
 export const passphraseOption = (): Option =>
   new Option('--passphrase-file <file>', "file whose first line is the passphrase of the CA's key");
 
+export const inputPassphraseOption = (): Option =>
+  new Option('--passphrase-file <file>', 'file whose first line is the passphrase of the PKCS#12 file or the key');
+
 export const caKeyOption = (): Option => new Option('--ca-key <file>', 'key of the CA (ca.key when not given)');
 
 export const nameOption = (): Option =>
@@ -49,7 +52,9 @@ export async function readAuthority(options: AuthorityOptions, command: Command)
   };
 }
 
-export async function passphraseOf({ passphraseFile }: AuthorityOptions): Promise<{ passphrase?: string }> {
+export async function passphraseOf({
+  passphraseFile,
+}: Pick<AuthorityOptions, 'passphraseFile'>): Promise<{ passphrase?: string }> {
   if (passphraseFile === undefined) return {};
   const [passphrase = ''] = (await readLocalText(passphraseFile)).split(/\r?\n/);
   return { passphrase };

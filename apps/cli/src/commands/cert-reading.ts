@@ -4,12 +4,13 @@ import {
   ChainError,
   findWeaknesses,
   orderChain,
+  Purpose,
   VerificationError,
   verifyClientCertificate,
 } from '@sallyport/trust';
 import { type Command, Option } from 'commander';
 import { type FoundCertificate, type FoundKey, findIn } from '../cert/certificate-input.ts';
-import { forceOption } from '../cert/certificate-options.ts';
+import { forceOption, inputPassphraseOption, passphraseOf } from '../cert/certificate-options.ts';
 import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -86,22 +87,28 @@ export function addReadingCommands(cert: Command, tools: Tools): void {
 
   example(cert.command('inspect'), 'sallyport cert inspect client.crt client.key')
     .description(
-      'show what certificates and keys are, whether they belong together, and what is weak; PEM, DER or a Secret',
+      'show what certificates and keys are, whether they belong together, and what is weak; PEM, DER, PKCS#12 or a Secret',
     )
     .argument('<files...>', 'files to look into')
-    .action(async (files: string[], _options: object, command: Command) => {
+    .addOption(inputPassphraseOption())
+    .action(async (files: string[], options: { readonly passphraseFile?: string }, command: Command) => {
       const now = new Date(tools.now());
-      const { certificates, keys } = await findInAll(files);
-      const report = certificates.map((found) => describe(found, keys, now));
-      const strayKeys = keys.filter((key) => !certificates.some((found) => belongs(found, key)));
+      const { passphrase } = await passphraseOf(options);
+      const { certificates, keys } = await findInAll(files, passphrase);
+      const report = certificates.map((found) => describe(found, keys, now, passphrase));
+      const strayKeys = keys.filter((key) => !certificates.some((found) => belongs(found, key, passphrase)));
       const output = outputOf(tools, command);
       output.result(
-        { certificates: report, keysWithoutCertificate: strayKeys.map(({ file, place }) => ({ file, place })) },
+        {
+          certificates: report,
+          chain: chainOf(certificates),
+          keysWithoutCertificate: strayKeys.map(({ file, place }) => ({ file, place })),
+        },
         () =>
           [
             ...report.map(text),
             ...strayKeys.map(({ file, place }) => `${file}, ${place}: belongs to none of these certificates\n`),
-            chainLine(certificates),
+            chainLine(chainOf(certificates)),
           ].join('\n'),
       );
     });
@@ -147,8 +154,8 @@ async function verification(ca: string, certificate: string, key: string, now: D
   }
 }
 
-async function findInAll(files: readonly string[]) {
-  const found = await Promise.all(files.map(findIn));
+async function findInAll(files: readonly string[], passphrase?: string) {
+  const found = await Promise.all(files.map((file) => findIn(file, passphrase)));
   return { certificates: found.flatMap((each) => each.certificates), keys: found.flatMap((each) => each.keys) };
 }
 
@@ -180,17 +187,20 @@ async function readPair(certificateFile: string, keyFile: string): Promise<{ cer
 }
 
 /** False also for a key that cannot be read without its passphrase. */
-function belongs({ pem }: FoundCertificate, key: FoundKey): boolean {
+function belongs({ pem }: FoundCertificate, key: FoundKey, passphrase?: string): boolean {
   try {
-    return new X509Certificate(pem).checkPrivateKey(createPrivateKey(key.pem));
+    const input = passphrase === undefined ? key.pem : { key: key.pem, passphrase };
+    return new X509Certificate(pem).checkPrivateKey(createPrivateKey(input));
   } catch {
     // OpenSSL's message may quote the key.
     return false;
   }
 }
 
-function describe({ file, place, facts, ...found }: FoundCertificate, keys: readonly FoundKey[], now: Date) {
-  const key = keys.find((candidate) => belongs({ file, place, facts, ...found }, candidate));
+function describe(found: FoundCertificate, keys: readonly FoundKey[], now: Date, passphrase?: string) {
+  const { file, place, facts } = found;
+  const key = keys.find((candidate) => belongs(found, candidate, passphrase));
+  const keyPlace = found.keyInside ? `${file}, beside it` : null;
   return {
     file,
     place,
@@ -207,7 +217,7 @@ function describe({ file, place, facts, ...found }: FoundCertificate, keys: read
     signatureAlgorithm: facts.signatureAlgorithm,
     purposes: facts.purposes,
     fingerprint: facts.fingerprint256,
-    privateKey: key === undefined ? null : `${key.file}, ${key.place}`,
+    privateKey: key === undefined ? keyPlace : `${key.file}, ${key.place}`,
     weaknesses: findWeaknesses(facts, now),
   };
 }
@@ -227,6 +237,7 @@ function text(report: ReturnType<typeof describe>): string {
         'Kind',
         `${report.isCa ? 'CA' : 'client'} certificate, X.509 v${report.version}, ${report.keyAlgorithm}, signed with ${report.signatureAlgorithm}`,
       ],
+      ['Purpose', purposesText(report.purposes)],
       ['Serial', report.serialNumber],
       ['SHA-256', report.fingerprint],
       ['Key', report.privateKey ?? 'not among these files'],
@@ -234,17 +245,42 @@ function text(report: ReturnType<typeof describe>): string {
   );
 }
 
-function chainLine(certificates: readonly FoundCertificate[]): string {
-  if (certificates.length < 2 || certificates.every(({ facts }) => facts.isCa)) return '';
-  const { leaf, intermediates, root, unrelated } = ordered(certificates);
-  const wanted = [leaf, ...intermediates, ...(root === null ? [] : [root])].map(({ fingerprint256 }) => fingerprint256);
-  const given = certificates
-    .map(({ facts }) => facts.fingerprint256)
-    .filter((fingerprint) => wanted.includes(fingerprint));
-  const inOrder = wanted.every((fingerprint, index) => given[index] === fingerprint);
-  const others =
-    unrelated.length === 0 ? '' : `; not part of it: ${unrelated.map(({ subject }) => subject).join('; ')}`;
-  return `Chain: ${inOrder ? 'in order' : 'out of order (mend it with "sallyport cert chain")'}${others}\n`;
+type ChainReport = { readonly problem: string } | { readonly inOrder: boolean; readonly unrelated: readonly string[] };
+
+/** How the certificates lie as a chain; null when there is nothing to put in order. */
+function chainOf(certificates: readonly FoundCertificate[]): ChainReport | null {
+  if (certificates.length < 2 || certificates.every(({ facts }) => facts.isCa)) return null;
+  try {
+    const { leaf, intermediates, root, unrelated } = orderChain(certificates.map(({ facts }) => facts));
+    const wanted = [leaf, ...intermediates, ...(root === null ? [] : [root])].map((each) => each.fingerprint256);
+    const given = certificates
+      .map(({ facts }) => facts.fingerprint256)
+      .filter((fingerprint) => wanted.includes(fingerprint));
+    const inOrder = wanted.every((fingerprint, index) => given[index] === fingerprint);
+    return { inOrder, unrelated: unrelated.map(({ subject }) => subject) };
+  } catch (error) {
+    // Two client certificates side by side are no chain, and no reason not to show them.
+    if (error instanceof ChainError) return { problem: error.message };
+    throw error;
+  }
+}
+
+function chainLine(chain: ChainReport | null): string {
+  if (chain === null) return '';
+  if ('problem' in chain) return `Chain: none. ${chain.problem}\n`;
+  const others = chain.unrelated.length === 0 ? '' : `; not part of it: ${chain.unrelated.join('; ')}`;
+  return `Chain: ${chain.inOrder ? 'in order' : 'out of order (mend it with "sallyport cert chain")'}${others}\n`;
+}
+
+const PURPOSES: Readonly<Record<string, string>> = {
+  [Purpose.CLIENT_AUTH]: 'TLS client',
+  [Purpose.SERVER_AUTH]: 'TLS server',
+  [Purpose.ANY]: 'any',
+};
+
+function purposesText(purposes: readonly string[] | null): string {
+  if (purposes === null) return 'not stated, so every one';
+  return purposes.map((oid) => PURPOSES[oid] ?? oid).join(', ');
 }
 
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
