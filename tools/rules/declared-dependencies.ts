@@ -30,14 +30,19 @@ const UNUSED_WHY =
   'Every dependency is code that runs with the rights of this program, and has to be kept up to date: one that nothing ' +
   'imports is taken out of its package.json.';
 
-/** Finds "dependencies" that no file of their package imports. */
+/** Finds "dependencies" that no file of their package imports, and that are no peer of one which it does. */
 export function* unusedDependencies(files: readonly SourceFile[]): Generator<Violation, void, undefined> {
+  const lock = files.find(({ path }) => path === 'package-lock.json')?.text ?? '{}';
+  const { packages = {} } = JSON.parse(lock) as LockFile;
   for (const { path, text } of files.filter(isManifest)) {
     const room = roomOf(path);
     const own = files.filter((file) => isCode(file) && roomOf(file.path) === room);
     const imported = new Set(own.flatMap(importStatements).map(({ specifier }) => packageName(specifier ?? '')));
+    const peers = new Set(
+      [...imported].flatMap((name) => Object.keys(packages[`node_modules/${name}`]?.peerDependencies ?? {})),
+    );
     for (const name of Object.keys((JSON.parse(text) as Manifest).dependencies ?? {})) {
-      if (!imported.has(name)) yield { path, line: null, found: name, why: UNUSED_WHY };
+      if (!imported.has(name) && !peers.has(name)) yield { path, line: null, found: name, why: UNUSED_WHY };
     }
   }
 }
@@ -62,6 +67,10 @@ interface Manifest {
   readonly name?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+interface LockFile {
+  readonly packages?: Readonly<Record<string, { readonly peerDependencies?: Readonly<Record<string, string>> }>>;
 }
 
 const isManifest = ({ path }: SourceFile): boolean => /(^|\/)package\.json$/.test(path);
