@@ -12,7 +12,7 @@ import { type Run, runProcess } from './upgrader-process.ts';
 
 export const NAMESPACE = 'harness-delegate-ng';
 export const NAME = 'edge';
-const SERVICE_ACCOUNT_TOKEN = 'token-of-the-service-account';
+export const SERVICE_ACCOUNT_TOKEN = 'token-of-the-service-account';
 
 /** A manager whose account is STRICT, and a cluster to which the generated manifest of its delegate was applied. */
 export class ClusterRig {

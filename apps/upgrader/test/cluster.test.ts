@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { createServer } from 'node:net';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { DevManager } from '@sallyport/dev-env';
-import { ClusterRig, NAME, NAMESPACE } from './cluster-rig.ts';
+import { Cluster } from '../src/kubernetes/cluster.ts';
+import { ClusterRig, NAME, NAMESPACE, SERVICE_ACCOUNT_TOKEN } from './cluster-rig.ts';
 import { KubernetesApi } from './kubernetes-api.ts';
 import { isObject } from './strategic-merge.ts';
 
@@ -195,6 +199,66 @@ test('a token that the API server does not know, and a Deployment or container t
   assert.equal(exit, 4);
   assert.match(lines.at(-1)?.msg ?? '', /does not accept the credentials/);
   assert.ok(!text.includes('unknown') && !text.includes(rig.account.token));
+});
+
+test('an image of another repository is refused, and nothing is patched', async (t) => {
+  const rig = await ClusterRig.create(t, dev, 'foreign');
+  const foreign = 'us-docker.pkg.dev/other/delegate:25.09.86701';
+  await rig.publish(foreign);
+  const { exit, lines } = await rig.run();
+  assert.deepEqual([exit, rig.image()], [5, OLD]);
+  assert.match(lines.at(-1)?.msg ?? '', /whose repository us-docker\.pkg\.dev\/other\/delegate is not allowed here/);
+  assert.match(lines.at(-1)?.remedy ?? '', /Add "us-docker\.pkg\.dev\/other\/delegate" to allowedRepositories/);
+  const allowed = await rig.run({ allowedRepositories: ['us-docker.pkg.dev/other/*'], registryMirror: 'mirror:5000' });
+  assert.deepEqual([allowed.exit, rig.image()], [0, 'mirror:5000/other/delegate:25.09.86701']);
+  await rig.publish(NEW, 'DELEGATE', true);
+});
+
+test('the manager is asked through the proxy of the configuration', async (t) => {
+  const rig = await ClusterRig.create(t, dev, 'proxied');
+  await rig.publish(NEW);
+  const asked: string[] = [];
+  const proxy = createHttpServer();
+  proxy.on('connect', (request, client) => {
+    asked.push(`${request.url} ${request.headers['proxy-authorization']}`);
+    const { port } = new URL(`https://${request.url}`);
+    const upstream = connect(Number(port), '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      client.pipe(upstream).pipe(client);
+    });
+    for (const socket of [client, upstream]) socket.on('error', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => proxy.close());
+  const { port } = proxy.address() as AddressInfo;
+  const keys = {
+    proxyScheme: 'http',
+    proxyHost: '127.0.0.1',
+    proxyPort: port,
+    proxyUser: 'me',
+    proxyPassword: 's3cret',
+  };
+  const { exit, text } = await rig.run(keys);
+  assert.deepEqual([exit, rig.image()], [0, NEW]);
+  const credentials = Buffer.from('me:s3cret').toString('base64');
+  assert.deepEqual([...new Set(asked)], [`${new URL(dev.mtlsUrl('proxied')).host} Basic ${credentials}`]);
+  assert.ok(!text.includes('s3cret'));
+});
+
+test('in a pod it is the service account that reads and patches', async (t) => {
+  const rig = await ClusterRig.create(t, dev, 'pod');
+  const files = join(rig.folder, 'var', 'run', 'secrets', 'kubernetes.io', 'serviceaccount');
+  mkdirSync(files, { recursive: true });
+  writeFileSync(join(files, 'ca.crt'), rig.api.caPem);
+  writeFileSync(join(files, 'token'), SERVICE_ACCOUNT_TOKEN);
+  process.env['KUBERNETES_SERVICE_HOST'] = '127.0.0.1';
+  process.env['KUBERNETES_SERVICE_PORT'] = new URL(rig.api.url).port;
+  const cluster = Cluster.load(null, 5000, rig.folder);
+  const workload = await cluster.read({ kind: 'Deployment', name: NAME, namespace: NAMESPACE });
+  assert.ok(workload !== null);
+  assert.equal(await cluster.setImage(workload, 'delegate', NEW), true);
+  assert.equal(rig.image(), NEW);
+  assert.equal(await cluster.setImage(workload, 'delegate', OLD), false, 'of a state that is gone');
 });
 
 test('a manager that refuses is quoted, and nothing is changed', async (t) => {

@@ -46,11 +46,14 @@ export class Cluster {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** With null, by the service account of the pod. Throws UpgradeError with `configuration`; nothing is connected yet. */
-  static load(kubeconfig: string | null, timeoutMs: number): Cluster {
+  /**
+   * With null, by the service account of the pod, whose files lie below `root`. Throws UpgradeError with `configuration`;
+   * nothing is connected yet.
+   */
+  static load(kubeconfig: string | null, timeoutMs: number, root = ''): Cluster {
     const config = new KubeConfig();
     try {
-      if (kubeconfig === null) config.loadFromCluster();
+      if (kubeconfig === null) config.loadFromCluster(root);
       else config.loadFromFile(kubeconfig);
     } catch (error) {
       throw unusable(kubeconfig, error instanceof Error ? error.message : String(error), error);
