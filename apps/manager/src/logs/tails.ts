@@ -109,6 +109,10 @@ export class Tails {
     const now = performance.now();
     for (const open of this.#open) {
       open.tail.look(now);
+      if (open.tail.over) {
+        this.#open.delete(open);
+        continue;
+      }
       if (now - open.checkedAt >= RECHECK_EVERY_MS) void this.#recheckOne(open);
     }
   }
