@@ -70,30 +70,41 @@ describe('kubectl kustomize', () => {
     }
   });
 
-  test('applies a migrated patch to its base', { skip: missing }, () => {
-    const directory = mkdtempSync(join(tmpdir(), 'manifest-'));
-    const patch =
-      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d1}\nspec: {template: {spec: {containers: [{name: delegate}]}}}\n';
-    try {
-      const { text: migratedPatch } = migrate(patch, { endpoint, secretName: 'certs' });
-      const sources = {
-        'base.yaml': generate({
+  const patch =
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d1, namespace: default}\nspec: {template: {spec: {containers: [{name: delegate}]}}}\n';
+  const indented = patch.replace(/^/gm, '    ').trimEnd();
+  const migrated = (text: string) => migrate(text, { endpoint, secretName: 'certs' }).text;
+  const ways: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
+    'a file of its own': () => ({
+      'patch.yaml': migrated(patch),
+      'kustomization.yaml': 'resources: [base.yaml]\npatches: [{path: patch.yaml}]\n',
+    }),
+    'a part of the kustomization': () => ({
+      'kustomization.yaml': migrated(
+        `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [base.yaml]\npatches:\n- patch: |-\n${indented}\n`,
+      ),
+    }),
+  };
+  for (const [name, files] of Object.entries(ways)) {
+    test(`applies a migrated patch, ${name}, to its base`, { skip: missing }, () => {
+      const directory = mkdtempSync(join(tmpdir(), 'manifest-'));
+      try {
+        const base = generate({
           ...{ delegateName: 'd1', accountId: 'acc-1', image: 'registry.example.com/delegate:25.09.86700' },
           ...{ form: 'kubernetes', token: '00112233445566778899aabbccddeeff' },
           ...{ endpoint: 'https://manager.example.com', namespace: 'default' },
-        }).files.at(-1)?.text,
-        'patch.yaml': migratedPatch.replace('name: d1', 'name: d1, namespace: default'),
-        'kustomization.yaml': 'resources: [base.yaml]\npatches: [{path: patch.yaml}]\n',
-      };
-      for (const [name, content] of Object.entries(sources)) writeFileSync(join(directory, name), content ?? '');
-      const built = execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' });
-      const [delegate] = readManifest(built).delegates;
-      assert.equal(delegate?.environment['MANAGER_HOST_AND_PORT'], endpoint);
-      assert.equal(delegate?.environment['DELEGATE_CLIENT_CERTIFICATE_PATH'], '/etc/mtls/client.crt');
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
-  });
+        }).files.at(-1)?.text;
+        for (const [file, content] of Object.entries({ 'base.yaml': base ?? '', ...files() }))
+          writeFileSync(join(directory, file), content);
+        const built = execFileSync('kubectl', ['kustomize', directory], { encoding: 'utf8' });
+        const [delegate] = readManifest(built).delegates;
+        assert.equal(delegate?.environment['MANAGER_HOST_AND_PORT'], endpoint);
+        assert.equal(delegate?.environment['DELEGATE_CLIENT_CERTIFICATE_PATH'], '/etc/mtls/client.crt');
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    });
+  }
 });
 
 /** Golden results that are whole: patches need their base, and kustomize wants every object once. */

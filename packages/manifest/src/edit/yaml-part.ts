@@ -32,7 +32,11 @@ export function parseYaml(text: string): ParsedYaml {
     stringKeys: false,
   });
   const error = document.errors[0];
-  if (error) return { document, fault: { offset: error.pos[0], reason: error.message } };
+  if (error) {
+    // The parser runs out of stack on thousands of levels, and says so in the engine's words.
+    const reason = /call stack/i.test(error.message) ? 'It is nested too deeply' : error.message;
+    return { document, fault: { offset: error.pos[0], reason } };
+  }
   const fault = text.includes('*') ? (unresolvedAlias(document) ?? aliasBomb(document)) : undefined;
   return { document, fault };
 }

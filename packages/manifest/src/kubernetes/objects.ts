@@ -1,28 +1,32 @@
+import { nestedPart } from '../edit/nested-yaml.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { YamlFile } from '../edit/yaml-file.ts';
 import type { YamlPart } from '../edit/yaml-part.ts';
 
-/** An object of a Kubernetes manifest: a document of its own, or an item of a `List`. */
+/** An object of a Kubernetes manifest: a document of its own, an item of a `List`, or a patch inside a kustomization. */
 export interface KubernetesObject {
   readonly kind: string;
   readonly name: string;
   readonly namespace: string | undefined;
   readonly root: YamlCursor;
   readonly part: YamlPart;
+  /** It stands in a kustomization and changes an object that stands elsewhere. */
+  readonly inlinePatch: boolean;
 }
 
 export function objectsOf(file: YamlFile): KubernetesObject[] {
   return file.parts.flatMap((part) => {
     const root = YamlCursor.root(part);
-    return root ? objectsIn(root) : [];
+    return root ? objectsIn(root, false) : [];
   });
 }
 
-function objectsIn(root: YamlCursor): KubernetesObject[] {
+function objectsIn(root: YamlCursor, inlinePatch: boolean): KubernetesObject[] {
   const kind = root.get('kind')?.text;
   if (kind === undefined || !root.map) return [];
   const items = kind.endsWith('List') ? root.get('items') : undefined;
-  if (items?.seq) return items.items().flatMap(objectsIn);
+  if (items?.seq) return items.items().flatMap((item) => objectsIn(item, inlinePatch));
+  if (kind === 'Kustomization') return inlinePatches(root).flatMap(patchesIn);
   const metadata = root.get('metadata');
   return [
     {
@@ -31,8 +35,22 @@ function objectsIn(root: YamlCursor): KubernetesObject[] {
       namespace: metadata?.get('namespace')?.text,
       root,
       part: root.part,
+      inlinePatch,
     },
   ];
+}
+
+function patchesIn(patch: YamlCursor): KubernetesObject[] {
+  const part = nestedPart(patch);
+  const root = part && !part.fault ? YamlCursor.root(part) : undefined;
+  return root ? objectsIn(root, true) : [];
+}
+
+/** The patches that stand in a kustomization itself: strategic merge patches, and JSON 6902 ones, which hold no object. */
+export function inlinePatches(kustomization: YamlCursor): YamlCursor[] {
+  const patches = (kustomization.get('patches')?.items() ?? []).map((patch) => patch.get('patch'));
+  const merges = kustomization.get('patchesStrategicMerge')?.items() ?? [];
+  return [...patches, ...merges].filter((patch) => patch?.text?.includes('\n')).flatMap((patch) => patch ?? []);
 }
 
 const podPaths: Readonly<Record<string, readonly string[]>> = {

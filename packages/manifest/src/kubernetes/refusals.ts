@@ -1,12 +1,13 @@
 import { mountDirectory } from '../delegate-variables.ts';
 import type { EditableText } from '../edit/editable-text.ts';
-import type { YamlCursor } from '../edit/yaml-cursor.ts';
+import { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { YamlFile } from '../edit/yaml-file.ts';
+import { isJsonPatch, jsonPatchRefusal } from '../form.ts';
 import { imageFault } from '../image-tag.ts';
 import { ManifestError } from '../manifest-error.ts';
 import { refusal } from '../yaml-refusals.ts';
 import { certificateMounts, mountPath, volumeNamed } from './certificate-volume.ts';
-import { objectsOf } from './objects.ts';
+import { inlinePatches, objectsOf } from './objects.ts';
 import type { KubernetesScene } from './scene.ts';
 import { resolveVariable } from './variables.ts';
 import { type DelegateWorkload, delegatesOf, upgraderJobsOf } from './workloads.ts';
@@ -18,13 +19,13 @@ export function chooseDelegate(file: YamlFile, wanted: string | undefined): Dele
   const first = delegates[0];
   if (!first) {
     const job = upgraderJobsOf(objects)[0];
-    const hint = job
-      ? ` It holds the upgrader "${job.object.name}"; put the delegate's Deployment into the same file.`
-      : ' Give the file that holds its Deployment.';
-    const at = job
-      ? file.source.originalPosition(job.object.part.offsetInFile(job.object.root.keyOffset))
-      : { line: 1, column: 1 };
-    throw new ManifestError('NO_DELEGATE', `There is no delegate in this file.${hint}`, at);
+    if (job) {
+      const message = `There is no delegate in this file. It holds the upgrader "${job.object.name}"; put the delegate's Deployment into the same file.`;
+      throw refusal(file.source, 'NO_DELEGATE', message, job.object.root);
+    }
+    refuseKustomization(file);
+    const message = 'There is no delegate in this file. Give the file that holds its Deployment.';
+    throw new ManifestError('NO_DELEGATE', message, { line: 1, column: 1 });
   }
   const matching =
     wanted === undefined ? delegates : delegates.filter((delegate) => namesOf(delegate, file).includes(wanted));
@@ -43,6 +44,21 @@ export function chooseDelegate(file: YamlFile, wanted: string | undefined): Dele
     'SEVERAL_DELEGATES',
     `The file holds several delegates: ${list}. Say which one is meant.`,
     another?.object.root ?? chosen.object.root,
+  );
+}
+
+/** @throws ManifestError for a kustomization, which holds no delegate in a form that can be changed. */
+function refuseKustomization(file: YamlFile): void {
+  const roots = file.parts.flatMap((part) => YamlCursor.root(part) ?? []);
+  const kustomization = roots.find((root) => root.get('kind')?.text === 'Kustomization');
+  if (!kustomization) return;
+  const numbered = inlinePatches(kustomization).find((patch) => isJsonPatch(patch.text ?? ''));
+  if (numbered) throw refusal(file.source, 'SHAPE_UNSUPPORTED', jsonPatchRefusal, numbered);
+  throw refusal(
+    file.source,
+    'NO_DELEGATE',
+    'This kustomization holds no delegate: give the file of its resources, or the patch, that does.',
+    kustomization,
   );
 }
 

@@ -107,21 +107,32 @@ function refersTo(source: KubernetesObject, user: KubernetesObject): boolean {
   return source.namespace === undefined || user.namespace === undefined || source.namespace === user.namespace;
 }
 
+const referring: Readonly<Record<string, readonly [kind: string, nameField: string]>> = {
+  configMapRef: ['ConfigMap', 'name'],
+  configMapKeyRef: ['ConfigMap', 'name'],
+  configMap: ['ConfigMap', 'name'],
+  secretRef: ['Secret', 'name'],
+  secretKeyRef: ['Secret', 'name'],
+  secret: ['Secret', 'secretName'],
+};
+const referencesOf = new WeakMap<YamlCursor['node'], ReadonlySet<string>>();
+
 /** Whether something below a place refers to a ConfigMap or Secret, as environment or as a volume. */
 export function mentions(place: YamlCursor, source: KubernetesObject): boolean {
-  const fields =
-    source.kind === 'Secret'
-      ? { secretRef: 'name', secretKeyRef: 'name', secret: 'secretName' }
-      : { configMapRef: 'name', configMapKeyRef: 'name', configMap: 'name' };
-  const search = (value: unknown): boolean => {
-    if (Array.isArray(value)) return value.some(search);
-    if (!value || typeof value !== 'object') return false;
-    return Object.entries(value).some(([key, inner]) => {
-      const name = fields[key as keyof typeof fields];
-      return (name !== undefined && (inner as Record<string, unknown> | null)?.[name] === source.name) || search(inner);
-    });
-  };
-  return search(place.json);
+  // Looked through once: every Secret of the file is asked about against every pod.
+  const found = referencesOf.get(place.node) ?? new Set(referencesIn(place.node.toJS(place.part.document)));
+  referencesOf.set(place.node, found);
+  return found.has(`${source.kind} ${source.name}`);
+}
+
+function* referencesIn(value: unknown): Generator<string> {
+  if (!value || typeof value !== 'object') return;
+  for (const [key, inner] of Object.entries(value)) {
+    const [kind, field] = (Object.hasOwn(referring, key) && referring[key]) || [];
+    const name: unknown = field && (inner as Record<string, unknown> | null)?.[field];
+    if (typeof name === 'string') yield `${kind} ${name}`;
+    yield* referencesIn(inner);
+  }
 }
 
 function fromSources(workload: Workload, name: string, objects: readonly KubernetesObject[]): VariableSource {

@@ -31,7 +31,7 @@ export function delegatesOf(objects: readonly KubernetesObject[]): DelegateWorkl
       .flatMap((object) => bestContainer(object, (container) => score(container, object)) ?? [])
       .map((workload) => {
         const image = workload.container.get('image')?.text;
-        return { ...workload, image, partial: image === undefined };
+        return { ...workload, image, partial: image === undefined || workload.object.inlinePatch };
       });
   const plain = find((container) => delegateScore(container, new Set(ownNames(container))));
   if (plain.length > 0) return plain;
