@@ -6,13 +6,14 @@ import { parseArgs } from 'node:util';
 import type { Bench, Case } from './bench.ts';
 import { handshake } from './cases/handshake.ts';
 import { heartbeat } from './cases/heartbeat.ts';
+import { logs } from './cases/logs.ts';
 import { memory } from './cases/memory.ts';
 import { trustChange } from './cases/trust-change.ts';
 import { makeCertificates } from './certificates.ts';
 import { Children } from './process/children.ts';
 import { type Comparison, table } from './report.ts';
 
-const CASES: readonly Case[] = [handshake, heartbeat, memory, trustChange];
+const CASES: readonly Case[] = [handshake, heartbeat, memory, trustChange, logs];
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] } },

@@ -5,7 +5,7 @@ import type { Worker } from '../process/children.ts';
 import { cpuSeconds } from '../process/cpu.ts';
 import { type Comparison, microseconds, ratioGoal } from '../report.ts';
 import type { BareNodeCommands } from '../servers/bare-node-process.ts';
-import { Nginx } from '../servers/nginx.ts';
+import { Nginx, proxying } from '../servers/nginx.ts';
 import { freePort } from '../servers/programs.ts';
 import { type BenchAccount, Sallyport } from '../servers/sallyport.ts';
 import { median, pairedRatio } from '../statistics.ts';
@@ -101,35 +101,8 @@ async function openClients(
   return { load, answer };
 }
 
-/** nginx as one sets it up for this: mTLS in front, kept connections behind. */
 async function startNginx(bench: Bench, backend: number): Promise<Nginx> {
   const port = await freePort();
-  const { serverCertificate, serverKey, clientCa } = bench.certificates.files;
-  return Nginx.start(bench.children, join(bench.folder, 'nginx'), {
-    port,
-    http: `
-  upstream backend {
-    server 127.0.0.1:${backend};
-    keepalive ${DELEGATES};
-    keepalive_requests 1000000000;
-  }
-  server {
-    listen 127.0.0.1:${port} ssl backlog=4096;
-    server_name acme.agent.localhost;
-    ssl_protocols TLSv1.3;
-    ssl_certificate ${serverCertificate};
-    ssl_certificate_key ${serverKey};
-    ssl_client_certificate ${clientCa};
-    ssl_verify_client on;
-    keepalive_requests 1000000000;
-    keepalive_timeout 600s;
-    location / {
-      proxy_pass http://backend;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $host;
-      proxy_set_header X-Client-Certificate-Fingerprint $ssl_client_fingerprint;
-    }
-  }`,
-  });
+  const http = proxying(bench, port, backend, DELEGATES);
+  return Nginx.start(bench.children, join(bench.folder, 'nginx'), { port, http });
 }

@@ -1,8 +1,9 @@
 // Delegates on kept mTLS connections that register once and then send heartbeats.
-import { connect, createSecureContext, type TLSSocket } from 'node:tls';
+import { connect, createSecureContext } from 'node:tls';
 import { AgentTokenSource, Secret } from '@sallyport/client';
 import { agentPaths, type RegisterRequest } from '@sallyport/protocol';
 import { obey } from '../process/worker.ts';
+import { HttpConnection } from './http-connection.ts';
 
 export interface HeartbeatClients {
   readonly port: number;
@@ -23,7 +24,7 @@ export interface Heartbeats {
 }
 
 interface Delegate {
-  readonly connection: Connection;
+  readonly connection: HttpConnection;
   readonly body: string;
   authorization: string;
   usesLeft: number;
@@ -47,17 +48,17 @@ const commands = {
         secureContext: context,
         rejectUnauthorized: false,
       });
-      const connection = new Connection(socket);
+      const connection = new HttpConnection(socket);
       const authorization = await makeToken(settings);
       const registration = describe(settings.accountId, number);
-      const answer = await connection.post(
+      const answer = await connection.succeed(
         head(agentPaths.register, settings, authorization),
         JSON.stringify(registration),
       );
       const delegateId = readDelegateId(answer);
       const body = JSON.stringify({ ...registration, delegateId });
       delegates.push({ connection, body, authorization, usesLeft: 0 });
-      sample = await connection.post(head(agentPaths.heartbeat, settings, authorization), body);
+      sample = await connection.succeed(head(agentPaths.heartbeat, settings, authorization), body);
     }
     return sample;
   },
@@ -83,7 +84,7 @@ const commands = {
           delegate.usesLeft = perToken;
         }
         delegate.usesLeft -= 1;
-        await delegate.connection.post(head(agentPaths.heartbeat, settings, delegate.authorization), delegate.body);
+        await delegate.connection.succeed(head(agentPaths.heartbeat, settings, delegate.authorization), delegate.body);
         idle.push(delegate);
       }
     };
@@ -92,45 +93,6 @@ const commands = {
 };
 
 export type HeartbeatCommands = typeof commands;
-
-/** HTTP/1.1 on one socket, one request at a time, no more of it than the answers here need. */
-class Connection {
-  readonly #socket: TLSSocket;
-  #waiting: { resolve: (body: string) => void; reject: (error: Error) => void } | null = null;
-  #received = '';
-
-  constructor(socket: TLSSocket) {
-    this.#socket = socket;
-    socket.setNoDelay(true);
-    socket.setEncoding('latin1');
-    socket.on('error', (error) => this.#waiting?.reject(error));
-    socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
-    socket.on('data', (chunk: string) => this.#read(chunk));
-  }
-
-  /** Resolves with the body of the answer, which has to be 200. */
-  post(head: string, body: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed) return reject(new Error('the server closed the connection while it was idle'));
-      this.#waiting = { resolve, reject };
-      this.#socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`);
-    });
-  }
-
-  #read(chunk: string): void {
-    this.#received += chunk;
-    const end = this.#received.indexOf('\r\n\r\n');
-    if (end < 0) return;
-    const length = Number(/\r\ncontent-length: (\d+)/i.exec(this.#received)?.[1]);
-    if (this.#received.length < end + 4 + length) return;
-    const answer = this.#received;
-    this.#received = '';
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    if (answer.startsWith('HTTP/1.1 200 ')) waiting?.resolve(answer.slice(end + 4));
-    else waiting?.reject(new Error(`answered ${answer.slice(0, 600)}`));
-  }
-}
 
 function head(path: string, { accountId, serverName, port }: HeartbeatClients, authorization: string): string {
   return `POST ${path}?accountId=${accountId} HTTP/1.1\r\nhost: ${serverName}:${port}\r\nauthorization: ${authorization}\r\ncontent-type: application/json\r\naccept: application/json\r\nuser-agent: bench\r\n`;

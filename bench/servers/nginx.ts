@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { Bench } from '../bench.ts';
 import type { Children, ServerProcess } from '../process/children.ts';
 import { withChildren } from '../process/cpu.ts';
 import { findProgram, listening, versionText } from './programs.ts';
@@ -52,6 +53,37 @@ export class Nginx {
   stop(): Promise<void> {
     return this.process.stop();
   }
+}
+
+/** nginx as one sets it up in front of a program: mTLS before it, kept connections behind. For `NginxOptions.http`. */
+export function proxying({ certificates }: Bench, port: number, backend: number, keptConnections: number): string {
+  const { serverCertificate, serverKey, clientCa } = certificates.files;
+  return `
+  upstream backend {
+    server 127.0.0.1:${backend};
+    keepalive ${keptConnections};
+    keepalive_requests 1000000000;
+  }
+  server {
+    listen 127.0.0.1:${port} ssl backlog=4096;
+    server_name acme.agent.localhost;
+    ssl_protocols TLSv1.3;
+    ssl_certificate ${serverCertificate};
+    ssl_certificate_key ${serverKey};
+    ssl_client_certificate ${clientCa};
+    ssl_verify_client on;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600s;
+    client_max_body_size 8m;
+    client_body_buffer_size 256k;
+    location / {
+      proxy_pass http://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Client-Certificate-Fingerprint $ssl_client_fingerprint;
+    }
+  }`;
 }
 
 export function mainConfig(folder: string, http: string): string {

@@ -71,7 +71,11 @@ export class Sallyport {
   }
 
   /** One API call by the operator, on a connection of its own. Resolves with `resource`; rejects unless it succeeded. */
-  api(method: string, path: string, body?: unknown): Promise<Json> {
+  async api(method: string, path: string, body?: unknown): Promise<Json> {
+    return (JSON.parse(await this.#text(method, path, body)) as Json)['resource'] as Json;
+  }
+
+  #text(method: string, path: string, body?: unknown): Promise<string> {
     const payload = body === undefined ? '' : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const sent = request(
@@ -98,7 +102,7 @@ export class Sallyport {
             const text = Buffer.concat(chunks).toString('utf8');
             if ((response.statusCode ?? 500) >= 300)
               return reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-            resolve((JSON.parse(text) as Json)['resource'] as Json);
+            resolve(text);
           });
         },
       );
@@ -110,6 +114,11 @@ export class Sallyport {
   /** What a client needs to make management calls itself. */
   get operatorKey(): string {
     return this.#operatorKey;
+  }
+
+  /** A token for all of the account's logs. */
+  async logToken(id: string): Promise<string> {
+    return this.#text('GET', `/log-service/token?accountID=${id}`);
   }
 
   /** An account with an mTLS endpoint in LOOSE that trusts the bench's client CA. */
