@@ -4,6 +4,8 @@ import type { Check } from './check.ts';
 import type { Seen } from './seen.ts';
 
 const HIDDEN = '[secret]';
+/** A compact JWE: what a delegate makes of its token is as good as the token for twenty minutes. */
+const JWE = /eyJ[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+/g;
 
 /**
  * The last look before anything leaves: whatever is a token, a password or a line of the key is taken out, however it
@@ -11,7 +13,8 @@ const HIDDEN = '[secret]';
  */
 export function redact(checks: readonly Check[], seen: Seen): Check[] {
   const secrets = secretTexts(seen);
-  const clean = (text: string): string => secrets.reduce((left, secret) => left.replaceAll(secret, HIDDEN), text);
+  const clean = (text: string): string =>
+    secrets.reduce((left, secret) => left.replaceAll(secret, HIDDEN), text.replaceAll(JWE, HIDDEN));
   const cleanOrNull = (text: string | null): string | null => (text === null ? null : clean(text));
   return checks.map((check) => ({
     ...check,
