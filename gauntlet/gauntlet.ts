@@ -10,7 +10,7 @@ export interface Demand {
 }
 
 /** What a target knows beyond TLS; cases that need one are not applicable to the others. */
-export type Ability = 'modes' | 'tokens' | 'database' | 'denial';
+export type Ability = 'modes' | 'tokens' | 'database' | 'revocation lists' | 'denial';
 
 /** A program that serves several tenants' mTLS endpoints, each with its own CA, on one address. */
 export interface Target {
@@ -40,13 +40,34 @@ export interface Target {
   stop(): Promise<void>;
 }
 
+/** A target with the ability 'revocation lists'. */
+export interface RevokingTarget extends Target {
+  /** The PEM text of one CRL for each CA that issues for the tenant. As `setAuthorities`. */
+  setRevocationLists(id: string, pem: string): Promise<void>;
+}
+
+/** Part of a certificate that clients are allowed by. */
+export interface Identity {
+  readonly type: 'DNS' | 'URI' | 'SUBJECT' | 'CERTIFICATE_SHA256';
+  readonly value: string;
+}
+
 /** Abilities that only Sallyport has today, in its own terms. */
-export interface AccountTarget extends Target {
+export interface AccountTarget extends RevokingTarget {
   setMode(id: string, mode: 'LOOSE' | 'STRICT'): Promise<void>;
   removeAccount(id: string): Promise<void>;
   /** The credentials of one account on the path of another, and other mixtures. */
   demandWith(accountIdOfPath: string, accountIdOfToken: string): Promise<Demand>;
   revokeTokens(id: string): Promise<void>;
+  /** Refuses one certificate, named either way. */
+  deny(
+    id: string,
+    certificate: { readonly fingerprint: string } | { readonly issuer: string; readonly serialNumber: string },
+  ): Promise<void>;
+  /** The whole set; empty: every certificate of the tenant's CAs. */
+  setIdentities(id: string, identities: readonly Identity[]): Promise<void>;
+  /** The tenant's delegate, which every demand is made for, comes with this certificate only. */
+  pinDelegate(id: string, fingerprint: string): Promise<void>;
   /** Another process of the same program with a data folder of its own. */
   another(): Promise<
     AccountTarget & { readonly dataDirectory: string; restart(whileStopped?: () => void): Promise<void> }

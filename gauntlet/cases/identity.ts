@@ -81,9 +81,9 @@ const isOneName = (subject: string): boolean => {
 };
 
 const san = (...names: readonly Uint8Array[]) => extension('2.5.29.17', false, sequence(...names));
-const dns = (text: string) => contextPrimitive(2, asciiBytes(text));
+export const dns = (text: string) => contextPrimitive(2, asciiBytes(text));
 
-const withSan = (a: Tenant, ...names: readonly Uint8Array[]): Promise<Made> =>
+export const withSan = (a: Tenant, ...names: readonly Uint8Array[]): Promise<Made> =>
   make({ subject: 'san-client', issuer: a.authority, extensions: [CLIENT_AUTH, san(...names)] });
 
 const chain = 'identity from the wrong certificate';

@@ -11,6 +11,8 @@ import { paths } from './paths.ts';
 import { purposes } from './purposes.ts';
 import { requests } from './requests.ts';
 import { resumption } from './resumption.ts';
+import { revocation } from './revocation.ts';
+import { revokedLive } from './revoked-live.ts';
 
 /** Every case, in the order of the report. */
 export const CASES: readonly Case[] = [
@@ -25,5 +27,7 @@ export const CASES: readonly Case[] = [
   ...keys,
   ...identity,
   ...account,
+  ...revocation,
   ...live,
+  ...revokedLive,
 ];

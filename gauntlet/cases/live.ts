@@ -1,76 +1,8 @@
-import type { TLSSocket } from 'node:tls';
 import { rawTls } from '@sallyport/dev-env';
-import { type AccountTarget, type Arena, type Case, fail, type Outcome, pass } from '../gauntlet.ts';
+import type { AccountTarget, Arena, Case } from '../gauntlet.ts';
 import { compose, hear } from '../talk.ts';
 import { makeCa, makeClient, show, type Tenant } from '../tenants.ts';
-
-/** An open connection of whoever lost its right to be there has this long to end after the change is in force. */
-const GRACE_MS = 2_000;
-
-interface Live {
-  readonly socket: TLSSocket;
-  /** Sends what such a connection sends; true when it is still served. */
-  served(): Promise<boolean>;
-}
-
-async function openRequests(arena: Arena, tenant: Tenant, certificate = tenant.certificate): Promise<Live> {
-  const { target } = arena;
-  const name = target.nameOf(tenant.id);
-  const socket = await rawTls({ port: target.port, serverName: name, certificate });
-  const bytes = compose(await target.demand(tenant.id), { host: name, close: false });
-  const served = async (): Promise<boolean> => target.admits(await hear(socket, bytes, 100), tenant.id);
-  return { socket, served };
-}
-
-async function openStream(arena: Arena, tenant: Tenant): Promise<Live> {
-  const { target } = arena;
-  const name = target.nameOf(tenant.id);
-  const socket = await rawTls({ port: target.port, serverName: name, certificate: tenant.certificate });
-  const upgrade = compose(await target.streamDemand(tenant.id), { host: name, close: false });
-  let upgraded = false;
-  // A masked text frame "{}": a heartbeat to Sallyport, an echo elsewhere.
-  const frame = '\x81\x82\x00\x00\x00\x00{}';
-  const served = async (): Promise<boolean> => {
-    if (!upgraded) {
-      upgraded = true;
-      return (await hear(socket, upgrade, 100)).startsWith('HTTP/1.1 101');
-    }
-    await hear(socket, frame, 100);
-    return !socket.destroyed && !socket.readableEnded;
-  };
-  return { socket, served };
-}
-
-async function afterChange(live: Live, change: () => Promise<unknown>, neighbour?: Live): Promise<Outcome> {
-  try {
-    if (!(await live.served())) return fail('the connection was not served before the change');
-    if (neighbour !== undefined && !(await neighbour.served())) return fail('the neighbour was not served before');
-    await change();
-    const started = performance.now();
-    const ended = await end(live.socket, GRACE_MS);
-    if (!ended && (await live.served())) return fail(`still served ${GRACE_MS} ms after the change`);
-    if (neighbour !== undefined && !(await neighbour.served())) return fail("another tenant's connection was cut too");
-    return pass(ended ? `closed after ${Math.round(performance.now() - started)} ms` : 'open, but no longer served');
-  } finally {
-    live.socket.destroy();
-    neighbour?.socket.destroy();
-  }
-}
-
-function end(socket: TLSSocket, withinMs: number): Promise<boolean> {
-  if (socket.destroyed || socket.readableEnded) return Promise.resolve(true);
-  return new Promise((resolve) => {
-    const done = (ended: boolean) => {
-      clearTimeout(timer);
-      resolve(ended);
-    };
-    const timer = setTimeout(() => done(false), withinMs);
-    socket.once('close', () => done(true));
-    socket.once('end', () => done(true));
-    // Read on, or the end is never seen.
-    socket.on('data', () => undefined);
-  });
-}
+import { afterChange, end, GRACE_MS, openRequests, openStream, servedOn } from './live-connection.ts';
 
 const group = 'live connections';
 const expected = `ended, or served no more, within ${GRACE_MS} ms of the change; other tenants untouched`;
@@ -123,15 +55,9 @@ export const live: readonly Case[] = [
     expected: 'served on',
     run: async (arena) => {
       const tenant = await arena.tenant();
-      const connection = await openRequests(arena, tenant);
-      try {
-        if (!(await connection.served())) return fail('the connection was not served before the change');
-        const second = await makeCa({ subject: 'Second CA' });
-        await arena.target.setAuthorities(tenant.id, tenant.authority.pem + second.pem);
-        return (await connection.served()) ? pass('served on') : fail('cut off');
-      } finally {
-        connection.socket.destroy();
-      }
+      const second = await makeCa({ subject: 'Second CA' });
+      const both = tenant.authority.pem + second.pem;
+      return servedOn(await openRequests(arena, tenant), () => arena.target.setAuthorities(tenant.id, both));
     },
   },
   {
@@ -142,14 +68,7 @@ export const live: readonly Case[] = [
     expected: 'served on',
     run: async (arena) => {
       const tenant = await arena.tenant();
-      const neighbour = await openRequests(arena, arena.b);
-      try {
-        if (!(await neighbour.served())) return fail('the neighbour was not served before');
-        await replaceAuthority(arena, tenant);
-        return (await neighbour.served()) ? pass('served on') : fail('cut off');
-      } finally {
-        neighbour.socket.destroy();
-      }
+      return servedOn(await openRequests(arena, arena.b), () => replaceAuthority(arena, tenant));
     },
   },
   {
@@ -185,6 +104,19 @@ export const live: readonly Case[] = [
       const tenant = await arena.tenant();
       const target = arena.target as AccountTarget;
       return afterChange(await openRequests(arena, tenant), () => target.removeAccount(tenant.id));
+    },
+  },
+  {
+    id: 'live/tokens-revoked-stream',
+    group,
+    title: 'an open WebSocket, when the tokens of its account are revoked',
+    attack: 'A token is looked at when a stream opens, and a stream stays open for weeks.',
+    expected,
+    needs: ['tokens'],
+    run: async (arena) => {
+      const tenant = await arena.tenant();
+      const target = arena.target as AccountTarget;
+      return afterChange(await openStream(arena, tenant), () => target.revokeTokens(tenant.id));
     },
   },
   {

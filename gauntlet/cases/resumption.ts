@@ -1,6 +1,7 @@
 import { type Ability, type AccountTarget, type Arena, type Case, fail, type Outcome, pass } from '../gauntlet.ts';
 import { exchange, type Knock, knock, type Version } from '../talk.ts';
-import { makeCa } from '../tenants.ts';
+import { makeCa, type Tenant } from '../tenants.ts';
+import { allowSomebodyElse, denyByFingerprint, revokeByList } from './revoking.ts';
 
 const NGINX = 'CVE-2025-23419 (nginx)';
 const NODE = 'nodejs/node#35317';
@@ -16,6 +17,21 @@ async function offer(arena: Arena, sessions: readonly Buffer[], knocking: Knock)
     seen.push(answer.seen);
   }
   return pass([...new Set(seen)].join('; '));
+}
+
+/** A session of a tenant's client, offered after the change, with the certificate that it was made with. */
+async function afterwards(
+  arena: Arena,
+  version: Version,
+  change: (arena: Arena, tenant: Tenant) => Promise<void>,
+): Promise<Outcome> {
+  const { target } = arena;
+  const tenant = await arena.tenant();
+  const { certificate } = tenant;
+  const first = await knock(target, { tenant: tenant.id, certificate, version });
+  if (!target.admits(first.text, tenant.id)) return fail(`a rightful client is refused: ${first.seen}`);
+  await change(arena, tenant);
+  return offer(arena, first.sessions, { tenant: tenant.id, certificate, version });
 }
 
 interface Plan {
@@ -148,6 +164,27 @@ const PLANS: readonly Plan[] = [
       await target.removeTenant(tenant.id);
       return offer(arena, sessions, { tenant: tenant.id, certificate, version });
     },
+  },
+  {
+    name: 'after-revocation',
+    title: 'a session from before the client was revoked by a list',
+    attack: 'The stolen key is of no use any more; the ticket that was made with it is.',
+    needs: ['revocation lists'],
+    run: (arena, version) => afterwards(arena, version, revokeByList),
+  },
+  {
+    name: 'after-denial',
+    title: 'a session from before the certificate was denied by its fingerprint',
+    attack: 'As above, where the CA has no list.',
+    needs: ['denial'],
+    run: (arena, version) => afterwards(arena, version, denyByFingerprint),
+  },
+  {
+    name: 'after-identity-change',
+    title: 'a session from before the identity of its client was allowed no more',
+    attack: 'What is judged at the handshake is judged once, and resumption is no handshake.',
+    needs: ['denial'],
+    run: (arena, version) => afterwards(arena, version, allowSomebodyElse),
   },
   {
     name: 'without-the-key',

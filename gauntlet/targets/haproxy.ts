@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Children, ServerProcess } from '../../bench/process/children.ts';
 import { HAProxy } from '../../bench/servers/haproxy.ts';
 import { findProgram, freePort, listening } from '../../bench/servers/programs.ts';
+import type { Ability } from '../gauntlet.ts';
 import { Backend } from './backend.ts';
 import { ProxyTarget, type Served } from './proxy-target.ts';
 import type { ServerIdentity } from './server-identity.ts';
@@ -15,6 +16,7 @@ import type { ServerIdentity } from './server-identity.ts';
  */
 export class HAProxyTarget extends ProxyTarget {
   readonly key = 'haproxy';
+  override readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['revocation lists']);
   readonly version: string;
   readonly #program: string;
   #process: ServerProcess | null = null;
@@ -75,7 +77,9 @@ export class HAProxyTarget extends ProxyTarget {
     const list = join(this.folder, 'crt-list');
     const lines = [...served.tenants].map(([tenant, file]) => {
       const authorities = file === null ? '' : `ca-file ${file} `;
-      return `${served.serverFile} [${authorities}verify required] ${tenant}.agent.localhost`;
+      const list = served.lists.get(tenant);
+      const revoked = list === undefined ? '' : `crl-file ${list} `;
+      return `${served.serverFile} [${authorities}${revoked}verify required] ${tenant}.agent.localhost`;
     });
     writeFileSync(list, `${served.serverFile} plain.agent.localhost\n${lines.join('\n')}\n`);
     writeFileSync(this.#file(), configuration(served, list));

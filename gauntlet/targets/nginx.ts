@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Children, ServerProcess } from '../../bench/process/children.ts';
 import { Nginx } from '../../bench/servers/nginx.ts';
 import { findProgram, freePort, listening } from '../../bench/servers/programs.ts';
+import type { Ability } from '../gauntlet.ts';
 import { Backend } from './backend.ts';
 import { ProxyTarget, type Served } from './proxy-target.ts';
 import type { ServerIdentity } from './server-identity.ts';
@@ -15,6 +16,7 @@ import type { ServerIdentity } from './server-identity.ts';
  */
 export class NginxTarget extends ProxyTarget {
   readonly key = 'nginx';
+  override readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['revocation lists']);
   readonly version: string;
   readonly #program: string;
   #process: ServerProcess | null = null;
@@ -63,7 +65,7 @@ export class NginxTarget extends ProxyTarget {
 const reasonOf = (text: string): string => /\[emerg\] (?:\d+#\d+: )?(.*)/.exec(text)?.[1] ?? text.trim();
 
 function configuration(served: Served): string {
-  const { folder, port, backendPort, serverFile, serverKeyFile, tenants, revision } = served;
+  const { folder, port, backendPort, serverFile, serverKeyFile, tenants, lists, revision } = served;
   const proxy = `
       proxy_pass http://127.0.0.1:${backendPort};
       proxy_http_version 1.1;
@@ -77,6 +79,7 @@ function configuration(served: Served): string {
   server {
     ${listen}; server_name ${tenant}.agent.localhost; ${server}
     ${file === null ? '' : `ssl_client_certificate ${file};`}
+    ${lists.has(tenant) ? `ssl_crl ${lists.get(tenant)};` : ''}
     ssl_verify_client on; ssl_verify_depth 10;
     location / {${proxy}
       proxy_set_header X-Tenant ${tenant};

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rawTls } from '@sallyport/dev-env';
 import type { Made } from '../../packages/trust/test/certificate-maker.ts';
-import type { Ability, Demand, Target } from '../gauntlet.ts';
+import type { Ability, Demand, RevokingTarget } from '../gauntlet.ts';
 import { hear } from '../talk.ts';
 import type { Backend } from './backend.ts';
 import { UPGRADE } from './sallyport.ts';
@@ -16,6 +16,8 @@ const SETTLE_LIMIT_MS = 20_000;
 export interface Served {
   /** Tenant -> file with its CA certificates; null leaves the directive for them out. */
   readonly tenants: ReadonlyMap<string, string | null>;
+  /** Tenant -> file with the revocation lists of its CAs, for those that have any. */
+  readonly lists: ReadonlyMap<string, string>;
   readonly port: number;
   readonly backendPort: number;
   readonly folder: string;
@@ -26,7 +28,7 @@ export interface Served {
 }
 
 /** A reverse proxy before the backend: tenants and their CAs in its configuration, changed as that proxy changes them. */
-export abstract class ProxyTarget implements Target {
+export abstract class ProxyTarget implements RevokingTarget {
   abstract readonly key: string;
   abstract readonly version: string;
   readonly abilities: ReadonlySet<Ability> = new Set<Ability>();
@@ -37,6 +39,7 @@ export abstract class ProxyTarget implements Target {
   protected readonly folder: string;
   readonly #backend: Backend;
   readonly #tenants = new Map<string, string | null>();
+  readonly #lists = new Map<string, string>();
   readonly #files: { readonly certificate: string; readonly key: string };
   #revision = 1;
 
@@ -59,6 +62,7 @@ export abstract class ProxyTarget implements Target {
   protected served(): Served {
     return {
       tenants: this.#tenants,
+      lists: this.#lists,
       port: this.port,
       backendPort: this.#backend.port,
       folder: this.folder,
@@ -90,6 +94,20 @@ export abstract class ProxyTarget implements Target {
 
   async setNoAuthorities(id: string): Promise<void> {
     await this.#change(() => this.#tenants.set(id, null));
+  }
+
+  /** For proxies that have the ability. */
+  async setRevocationLists(id: string, pem: string): Promise<void> {
+    const file = join(this.folder, `crl-of-${id}.pem`);
+    const before = this.#lists.has(id) ? readFileSync(file, 'utf8') : null;
+    writeFileSync(file, pem);
+    try {
+      await this.#change(() => this.#lists.set(id, file));
+    } catch (error) {
+      if (before === null) this.#lists.delete(id);
+      else writeFileSync(file, before);
+      throw error;
+    }
   }
 
   async removeTenant(id: string): Promise<void> {

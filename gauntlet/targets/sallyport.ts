@@ -7,7 +7,7 @@ import { agentPaths, normaliseDelegateToken } from '@sallyport/protocol';
 import type { Children, Worker } from '../../bench/process/children.ts';
 import type { ManagerCommands } from '../../bench/servers/manager-process.ts';
 import { type Made, makeClient } from '../../packages/trust/test/certificate-maker.ts';
-import type { Ability, AccountTarget, Demand } from '../gauntlet.ts';
+import type { Ability, AccountTarget, Demand, Identity } from '../gauntlet.ts';
 import { compose, hear } from '../talk.ts';
 import { show } from '../tenants.ts';
 import type { ServerIdentity } from './server-identity.ts';
@@ -26,7 +26,13 @@ interface Account {
 export class SallyportTarget implements AccountTarget {
   readonly key = 'sallyport';
   readonly version: string;
-  readonly abilities: ReadonlySet<Ability> = new Set<Ability>(['modes', 'tokens', 'database']);
+  readonly abilities: ReadonlySet<Ability> = new Set<Ability>([
+    'modes',
+    'tokens',
+    'database',
+    'revocation lists',
+    'denial',
+  ]);
   readonly atOnce = 4;
   readonly dataDirectory: string;
   port = 0;
@@ -93,7 +99,7 @@ export class SallyportTarget implements AccountTarget {
     });
     const steward = await makeClient({ subject: `steward-of-${id}`, issuer: authority });
     const socket = await rawTls({ port: this.port, serverName: this.nameOf(id), certificate: show(steward) });
-    const body = JSON.stringify({ accountId: id, delegateName: 'gauntlet', delegateType: 'DOCKER', ng: true });
+    const body = JSON.stringify({ accountId: id, delegateName: DELEGATE, delegateType: 'DOCKER', ng: true });
     const demand = {
       method: 'POST',
       path: `${agentPaths.register}?accountId=${id}`,
@@ -133,6 +139,22 @@ export class SallyportTarget implements AccountTarget {
     for (const token of listed) {
       await this.#api('PUT', `${path}&tokenName=${encodeURIComponent(String(token['name']))}`);
     }
+  }
+
+  async setRevocationLists(id: string, pem: string): Promise<void> {
+    await this.#api('PUT', mtls(id, 'crl'), { crl: pem });
+  }
+
+  async deny(id: string, certificate: Parameters<AccountTarget['deny']>[1]): Promise<void> {
+    await this.#api('POST', mtls(id, 'denied-certificates'), certificate);
+  }
+
+  async setIdentities(id: string, identities: readonly Identity[]): Promise<void> {
+    await this.#api('PUT', mtls(id, 'allowed-identities'), { identities });
+  }
+
+  async pinDelegate(id: string, fingerprint: string): Promise<void> {
+    await this.#api('PUT', mtls(id, `delegates/${DELEGATE}/pinned-certificate`), { fingerprints: [fingerprint] });
   }
 
   demand(tenant: string): Promise<Demand> {
@@ -244,4 +266,8 @@ export const UPGRADE = [
   'Sec-WebSocket-Key: Z2F1bnRsZXQgZ2F1bnRsZQ==',
 ] as const;
 
-const endpointOf = (id: string): string => `/ng/api/agent/mtls/endpoint?accountIdentifier=${id}`;
+/** Name of every tenant's delegate. */
+const DELEGATE = 'gauntlet';
+
+const mtls = (id: string, rest: string): string => `/ng/api/agent/mtls/${rest}?accountIdentifier=${id}`;
+const endpointOf = (id: string): string => mtls(id, 'endpoint');
