@@ -35,6 +35,7 @@ before(async () => {
   delegate = startProcess(['delegate', 'run', ...names, '--manager', manager.mtlsUrl('acme'), ...files], {
     ...environment,
     DELEGATE_HEALTH_PORT: '0',
+    DELEGATE_LOG_SPOOL_DIRECTORY: join(folder, 'spool'),
   });
   ended = outcomeOf(delegate);
 });

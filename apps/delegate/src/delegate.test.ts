@@ -72,6 +72,7 @@ async function start(
     MANAGER_HOST_AND_PORT: manager.publicUrl,
     SALLYPORT_EXTRA_CA_FILE: file(`${id}-server-ca.pem`, manager.serverCa),
     DELEGATE_HEALTH_PORT: '0',
+    DELEGATE_LOG_SPOOL_DIRECTORY: join(directory, `${id}-spool`),
     PATH: '/usr/bin:/bin',
     ...environment,
   });

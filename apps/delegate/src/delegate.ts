@@ -77,8 +77,9 @@ async function farewell(context: DelegateContext, config: DelegateConfig, logger
     runner.interruptAll('The delegate was stopped before the task ended.');
     await runner.idle(timings.killGraceMs + timings.farewellMs);
   }
-  const lastMs = Math.max(deadline - Date.now(), timings.farewellMs);
-  const [reported] = await Promise.all([reporter.flushed(lastMs), logs.flushed(AbortSignal.timeout(lastMs))]);
+  const reported = await reporter.flushed(Math.max(deadline - Date.now(), timings.farewellMs));
+  // Not longer: what is left is in the spool.
+  await logs.flushed(AbortSignal.timeout(timings.farewellMs));
   if (logs.undelivered > 0) logger.warn({ logs: logs.undelivered }, 'logs are left in the spool for the next start');
   if (!reported) reporter.abandon();
   if (delegateId !== null) {

@@ -61,6 +61,7 @@ test('SIGTERM, even twice, lets the running task end and be reported, then the p
     MANAGER_HOST_AND_PORT: manager.publicUrl,
     SALLYPORT_EXTRA_CA_FILE: join(directory, 'ca.pem'),
     DELEGATE_HEALTH_PORT: '0',
+    DELEGATE_LOG_SPOOL_DIRECTORY: join(directory, 'spool'),
     PATH: '/usr/bin:/bin',
   });
   const script = `echo $$ > ${directory}/started; while [ ! -e ${directory}/go ]; do sleep 0.02; done; echo "done; \${DELEGATE_TOKEN:-no token}"`;

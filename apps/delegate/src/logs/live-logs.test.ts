@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { ManagerClient } from '@sallyport/client';
+import { DevManager, eventually as eventuallyWithin, TestAuthority } from '@sallyport/dev-env';
+import { LOG_SERVICE, logKey, logPaths, taskLogAbstractions } from '@sallyport/protocol';
+import { Relay } from '../../test/relay.ts';
+
+// Live logs with a real control plane, and both sides as processes that are killed.
+
+/** Several programs start and are killed here, on machines that do other things too. */
+const eventually = <T>(what: string, look: () => T | Promise<T>) => eventuallyWithin(what, look, 90_000);
+
+const LINES = 1200;
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, n) => `line ${from + n}\n`).join('');
+
+function temporaryFolder(context: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'sallyport-live-logs-'));
+  context.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly lines: string[];
+  kill(): Promise<void>;
+}
+
+function start(context: TestContext, script: string, args: readonly string[], env: Record<string, string>): Program {
+  const path = join(import.meta.dirname, script);
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, ...args], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines: string[] = [];
+  createInterface(child.stdout).on('line', (line) => lines.push(line));
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  };
+  context.after(kill);
+  return { child, lines, kill };
+}
+
+const startDelegate = (context: TestContext, env: Record<string, string>) =>
+  start(context, '../main.ts', [], {
+    DELEGATE_HEALTH_PORT: '0',
+    DELEGATE_NAME: 'edge-1',
+    PATH: '/usr/bin:/bin',
+    ...env,
+  });
+
+/** A manager that can be killed and started again at the same address, with its data. */
+class KilledManager {
+  readonly #context: TestContext;
+  readonly folder: string;
+  port = 0;
+  key = '';
+  #program: Program | null = null;
+
+  constructor(context: TestContext) {
+    this.#context = context;
+    this.folder = temporaryFolder(context);
+  }
+
+  async start(): Promise<void> {
+    const settings = {
+      SALLYPORT_DATA_DIR: this.folder,
+      SALLYPORT_PUBLIC_LISTEN: `127.0.0.1:${this.port}`,
+      SALLYPORT_MTLS_LISTEN: '127.0.0.1:0',
+    };
+    const program = start(this.#context, '../../../manager/test/manager-process.ts', [JSON.stringify(settings)], {
+      PATH: '/usr/bin:/bin',
+    });
+    const line = await eventually('the manager listens', () => program.lines[0]);
+    const told = JSON.parse(line) as { public: number; firstOperatorKey: string | null };
+    this.port = told.public;
+    this.key = told.firstOperatorKey ?? this.key;
+    this.#program = program;
+  }
+
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+  }
+
+  caFile(): string {
+    const find = (folder: string): string | undefined => {
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        const path = join(folder, entry.name);
+        const found = entry.isDirectory() ? find(path) : entry.name.endsWith('ca.crt') ? path : undefined;
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    return find(this.folder) ?? '';
+  }
+}
+
+async function apiOf(context: TestContext, baseUrl: string, caFile: string, key: string): Promise<ManagerClient> {
+  const authentication = async () => ({ 'x-api-key': key });
+  const client = await ManagerClient.create({ baseUrl, extraCaFiles: [caFile], authentication });
+  context.after(() => client.close());
+  return client;
+}
+
+/** The text of a task's finished log; null while there is none. */
+async function logOf(client: ManagerClient, accountID: string, taskId: string): Promise<string | null> {
+  try {
+    const query = { accountID, key: logKey(taskLogAbstractions(taskId)) };
+    const { text } = await client.exchange({ method: 'GET', path: `${LOG_SERVICE}${logPaths.blob}`, query });
+    return text
+      .trim()
+      .split('\n')
+      .map((row) => (JSON.parse(row) as { out: string }).out)
+      .join('');
+  } catch {
+    return null;
+  }
+}
+
+test('every line arrives once and in order although the manager is killed again and again under load', async (context) => {
+  const manager = new KilledManager(context);
+  await manager.start();
+  const folder = temporaryFolder(context);
+  const url = `https://localhost:${manager.port}`;
+  const api = await apiOf(context, url, manager.caFile(), manager.key);
+  const accountIdentifier = 'acme';
+  await api.request({ method: 'POST', path: '/ng/api/accounts', body: { identifier: 'acme', name: 'Acme' } });
+  const tokens = (await api.request({
+    method: 'GET',
+    path: '/ng/api/delegate-token-ng',
+    query: { accountIdentifier },
+  })) as { resource: { value: string }[] };
+  startDelegate(context, {
+    ACCOUNT_ID: 'acme',
+    DELEGATE_TOKEN: tokens.resource[0]?.value ?? '',
+    MANAGER_HOST_AND_PORT: url,
+    SALLYPORT_EXTRA_CA_FILE: manager.caFile(),
+    DELEGATE_LOG_SPOOL_DIRECTORY: join(folder, 'spool'),
+  });
+  const script = `i=0; while [ $i -lt ${LINES} ]; do echo line $i; i=$((i+1)); [ $((i % 4)) = 0 ] && sleep 0.01; done`;
+  const body = { type: 'SHELL_SCRIPT', data: { script } };
+  const tasks = await Promise.all(
+    [1, 2].map(
+      () =>
+        api.request({ method: 'POST', path: '/ng/api/tasks', query: { accountIdentifier }, body }) as Promise<{
+          resource: { id: string };
+        }>,
+    ),
+  );
+  for (let round = 0; round < 3; round += 1) {
+    // Not a pause: it has taken more of the log than the last time, and is taking it still.
+    await eventually('lines are arriving', async () => {
+      const info = await api
+        .request({ method: 'GET', path: `${LOG_SERVICE}/stream/info`, query: { accountID: 'acme', key: 'taskId' } })
+        .catch(() => null);
+      return JSON.stringify(info).match(/"size":(\d+)/)?.[1] !== undefined && sizesOf(info) > (round + 1) * 150;
+    });
+    await manager.kill();
+    await eventually('the delegate spools', () =>
+      readdirSync(join(folder, 'spool')).some((name) => readFileSync(join(folder, 'spool', name)).includes('line ')),
+    );
+    await manager.start();
+  }
+  for (const { resource } of tasks) {
+    const text = await eventually('the log is whole', () => logOf(api, 'acme', resource.id));
+    assert.equal(text, numbered(0, LINES));
+  }
+  await eventually('the spool is empty', () => readdirSync(join(folder, 'spool')).length === 0);
+});
+
+function sizesOf(info: unknown): number {
+  const { streams } = info as { streams: Record<string, { size: number }> };
+  return Object.values(streams).reduce((sum, { size }) => sum + size, 0);
+}
+
+test('what a killed delegate has spooled is delivered by the next one, which says where the first ended', async (context) => {
+  const manager = await DevManager.start();
+  context.after(() => manager.stop());
+  const { id: account, token, adminKey } = await manager.account('acme');
+  const folder = temporaryFolder(context);
+  mkdirSync(join(folder, 'spool'), { mode: 0o700 });
+  writeFileSync(join(folder, 'ca.pem'), manager.serverCa);
+  const relay = await Relay.start(manager.manager.publicAddress.port);
+  context.after(() => relay.close());
+  const environment = {
+    ACCOUNT_ID: account,
+    DELEGATE_TOKEN: token,
+    MANAGER_HOST_AND_PORT: manager.publicUrl,
+    LOG_STREAMING_SERVICE_URL: `https://localhost:${relay.port}/log-service/`,
+    SALLYPORT_EXTRA_CA_FILE: join(folder, 'ca.pem'),
+    DELEGATE_LOG_SPOOL_DIRECTORY: join(folder, 'spool'),
+  };
+  const first = startDelegate(context, environment);
+  const script = `echo first; while [ -d ${folder} ] && [ ! -e ${folder}/gate ]; do sleep 0.02; done; echo second; echo third; while [ -d ${folder} ]; do sleep 0.05; done`;
+  const body = { type: 'SHELL_SCRIPT', data: { script } };
+  const { id } = await manager.must('POST', `/ng/api/tasks?accountIdentifier=${account}`, body, adminKey);
+  const api = await apiOf(context, manager.publicUrl, join(folder, 'ca.pem'), adminKey);
+  await eventually('the first line is there', async () => {
+    const info = await api.request({
+      method: 'GET',
+      path: `${LOG_SERVICE}/stream/info`,
+      query: { accountID: account, key: 'taskId' },
+    });
+    return sizesOf(info) === 1;
+  });
+  relay.upstreamPort = null;
+  relay.cut();
+  writeFileSync(join(folder, 'gate'), '');
+  await eventually('the rest is spooled', () =>
+    readdirSync(join(folder, 'spool')).some((name) => readFileSync(join(folder, 'spool', name)).includes('third')),
+  );
+  await first.kill();
+  relay.upstreamPort = manager.manager.publicAddress.port;
+  startDelegate(context, environment);
+  const text = await eventually('the log is whole', () => logOf(api, account, String(id)));
+  assert.match(text, /^first\nsecond\nthird\n\.\.\. the delegate ended here and was started again[^\n]*\n$/);
+  await eventually('the spool is empty', () => readdirSync(join(folder, 'spool')).length === 0);
+});
+
+test('under STRICT a log writer that would have to go without mTLS is refused, and its task is none the worse', async (context) => {
+  const manager = await DevManager.start();
+  context.after(() => manager.stop());
+  const authority = await TestAuthority.create('Customer CA');
+  const acc = await manager.account('acme', { caCertificates: authority.certificatePem, mode: 'STRICT' });
+  const folder = temporaryFolder(context);
+  const pair = await authority.client('edge-1');
+  for (const [name, text] of [
+    ['ca.pem', manager.serverCa],
+    ['client.crt', pair.certificatePem],
+    ['client.key', pair.privateKeyPem],
+  ] as const) {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+  }
+  const { lines } = startDelegate(context, {
+    ACCOUNT_ID: acc.id,
+    DELEGATE_TOKEN: acc.token,
+    MANAGER_HOST_AND_PORT: manager.mtlsUrl(acc.id),
+    // The public listener asks for no client certificate, whatever the writer has.
+    LOG_STREAMING_SERVICE_URL: `${manager.publicUrl}/log-service/`,
+    DELEGATE_CLIENT_CERTIFICATE_PATH: join(folder, 'client.crt'),
+    DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: join(folder, 'client.key'),
+    SALLYPORT_EXTRA_CA_FILE: join(folder, 'ca.pem'),
+    DELEGATE_LOG_SPOOL_DIRECTORY: join(folder, 'spool'),
+  });
+  const body = { type: 'SHELL_SCRIPT', data: { script: 'echo plain-secret-line' } };
+  const { id } = await manager.must('POST', `/ng/api/tasks?accountIdentifier=${acc.id}`, body, acc.adminKey);
+  const path = `/ng/api/tasks/${String(id)}?accountIdentifier=${acc.id}&waitSeconds=20`;
+  assert.equal((await manager.must('GET', path, undefined, acc.adminKey))['status'], 'SUCCEEDED');
+  await eventually('the refusal is told', () => lines.some((line) => line.includes('the log service does not take')));
+  assert.ok(lines.some((line) => line.includes('LOG_STREAMING_SERVICE_URL names another host')));
+  const api = await apiOf(context, manager.publicUrl, join(folder, 'ca.pem'), acc.adminKey);
+  assert.equal(await logOf(api, acc.id, String(id)), null);
+  assert.ok(readdirSync(join(folder, 'spool')).length === 1, 'it waits for the mode, or the URL, to be mended');
+});
