@@ -204,12 +204,22 @@ managerTest('a delegate that was rolled back is not told to take the version aga
   assert.equal(own.body['resource']?.['attempts']?.[0]?.['outcome'], 'UNHEALTHY');
 });
 
+managerTest('names that no delegate has are not remembered, however many a token holder sends', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'names', clock);
+  await rig.published('harness/delegate:24.10.9', 'stable', { skipCanary: true });
+  await rig.delegate('edge', '24.10.1');
+  for (const name of ['edge', 'a', 'b', 'c']) await rig.told('harness/delegate:24.10.1', name);
+  const own = await rig.admin('GET', '/upgrades/account');
+  const attempts = own.body['resource']?.['attempts'] as unknown as readonly { delegate: string }[];
+  assert.deepEqual(attempts.map(({ delegate }) => delegate).sort(), ['', 'edge']);
+});
+
 managerTest('whether a delegate registered with an image is answered about the own account only', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'registered-a', clock);
   const other = await UpgradeRig.create(t, dev, 'registered-b', clock);
   await rig.delegate('edge', '24.11.1', { hostName: 'host-1' });
-  const ask = async (of: UpgradeRig, query: string) => {
-    const path = `/api/upgrade-check/registered?delegateName=edge&since=${clock.now().getTime()}&${query}`;
+  const ask = async (of: UpgradeRig, query: string, name = 'edge') => {
+    const path = `/api/upgrade-check/registered?delegateName=${name}&since=${clock.now().getTime()}&${query}`;
     const { status, body } = await (await of.agent('upgrader')).call('GET', path);
     return [status, body['resource']?.['registered'], body['resource']?.['connected']];
   };
@@ -217,6 +227,7 @@ managerTest('whether a delegate registered with an image is answered about the o
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1&hostName=host-1'), [200, true, true]);
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1&hostName=host-2'), [200, false, false]);
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.2'), [200, false, false]);
+  assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1', 'edge-2'), [200, false, false]);
   assert.deepEqual(await ask(other, 'imageTag=a:24.11.1'), [200, false, false]);
 });
 
