@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import {
   converse,
@@ -149,3 +150,33 @@ test('garbage instead of a ClientHello ends that connection and no other', async
   }
   assert.match(await knock({}), /^HTTP\/1.1 200 /);
 });
+
+test("whoever connects by an endpoint's name is shown the names of its own CAs, and of nobody else's", async () => {
+  const own = await TestAuthority.create('Gamma CA');
+  await dev.account('gamma', { caCertificates: own.certificatePem, mode: 'STRICT' });
+  const gamma = await shownAuthorities('gamma.agent.localhost');
+  assert.match(gamma, /CN ?= ?Gamma CA/);
+  assert.doesNotMatch(gamma, /Acme/);
+  const acme = await shownAuthorities(ACME);
+  assert.match(acme, /CN ?= ?Acme CA/);
+  assert.doesNotMatch(acme, /Gamma/);
+  assert.doesNotMatch(await shownAuthorities('nobody.agent.localhost'), /Acme|Gamma/);
+});
+
+/** What OpenSSL's client says of the server's request for a certificate. */
+function shownAuthorities(serverName: string): Promise<string> {
+  return new Promise((resolve) => {
+    const { port } = dev.manager.mtlsAddress;
+    const client = execFile(
+      'openssl',
+      ['s_client', '-connect', `127.0.0.1:${port}`, '-servername', serverName],
+      // It exits with a failure when the server closes first; the text is what counts.
+      (_error, stdout) => resolve(stdout),
+    );
+    client.stdin?.on('error', () => undefined);
+    client.stdin?.end();
+  }).then((text) => {
+    assert.match(String(text), /Acceptable client certificate CA names|Client Certificate Types|Requested Signature/);
+    return String(text);
+  });
+}
