@@ -6,7 +6,7 @@ import { moment, quoted } from './wording.ts';
 
 /** What the certificates of TLS-inspecting products call themselves. A name alone proves nothing; it says whom to ask. */
 const PRODUCTS =
-  /zscaler|netskope|palo ?alto|fortinet|fortigate|blue ?coat|symantec (web|proxy)|umbrella|mcafee|skyhigh|trellix|forcepoint|websense|check ?point|sophos|barracuda|watchguard|sonicwall|kaspersky|bitdefender|avast|cato networks|iboss|squid|mitmproxy|charles proxy|fiddler|burp|menlo|cloudflare gateway|inspection|intercept|decrypt/i;
+  /zscaler|netskope|palo ?alto|forward trust|fortinet|fortigate|blue ?coat|symantec (web|proxy)|cisco umbrella|mcafee (web|gateway)|skyhigh|trellix|forcepoint|websense|check ?point|sophos|barracuda|watchguard|sonicwall|kaspersky|bitdefender|avast (web|antivirus)|cato networks|\biboss\b|\bsquid\b|mitmproxy|charles proxy|fiddler|portswigger|menlo security|cloudflare gateway|(ssl|tls)[ -]?(inspect|intercept|decrypt)/i;
 
 /** How sure it is that something between here and the manager ends TLS and begins it anew. */
 export type Inspection =
