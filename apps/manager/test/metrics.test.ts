@@ -10,6 +10,7 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   sallyport_refusals_total: ['reason'],
   sallyport_connections_cut_total: ['code'],
   sallyport_tasks_total: ['status'],
+  sallyport_upgrades_total: ['outcome'],
   sallyport_webhook_deliveries_total: ['outcome'],
   sallyport_client_certificates: ['left'],
   sallyport_endpoint_client_certificates: ['endpoint', 'left'],
