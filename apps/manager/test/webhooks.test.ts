@@ -153,4 +153,7 @@ managerTest('tests are bounded: nobody else is flooded with them', async (t, dev
   for (let test = 0; test < 10; test += 1) await rig.must('POST', `webhooks/${uuid}/test`);
   const refused = await rig.call('POST', `webhooks/${uuid}/test`);
   assert.equal(refused.status, 429);
+  await rig.must('DELETE', `webhooks/${uuid}`);
+  const again = String((await rig.must('POST', 'webhooks', { url: receiver.url() })).body['resource']?.['uuid']);
+  assert.equal((await rig.call('POST', `webhooks/${again}/test`)).status, 429, 'another webhook is no way around it');
 });

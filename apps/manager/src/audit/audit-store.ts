@@ -19,6 +19,7 @@ export type AuditAction =
   | 'endpoint.deleted'
   | 'webhook.created'
   | 'webhook.deleted'
+  | 'webhook.tested'
   | 'webhook.switched-off'
   | 'webhook.switched-on'
   | 'crl.uploaded'
@@ -71,6 +72,18 @@ export class AuditStore {
       .insertInto('audit_events')
       .values({ ...row, details: JSON.stringify(details) })
       .execute();
+  }
+
+  /** How often something was done to the account since a moment. */
+  async countSince(accountId: string, action: AuditAction, since: number): Promise<number> {
+    const { times } = await this.#database
+      .selectFrom('audit_events')
+      .select((row) => row.fn.countAll<number>().as('times'))
+      .where('account_id', '=', accountId)
+      .where('at', '>=', since)
+      .where('action', '=', action)
+      .executeTakeFirstOrThrow();
+    return Number(times);
   }
 
   /** Newest first. An unknown `before` gives an empty page. */

@@ -69,14 +69,14 @@ export class Deliverer {
 
   /** Begins the attempts that are due, as far as there is room. Never rejects. */
   look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look());
+    this.#looking = this.#looking.then(() => this.#look(true));
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
+  async #look(isWhole: boolean): Promise<void> {
     const { logger } = this.#parts;
     try {
-      await this.#store.releaseLost(this.#now());
+      if (isWhole) await this.#store.releaseLost(this.#now());
       while (!this.#stopping.signal.aborted && this.#inFlight.size < MOST_AT_ONCE) {
         const due = await this.#store.due(this.#now(), BATCH, this.#busy());
         let begun = 0;
@@ -123,7 +123,7 @@ export class Deliverer {
       .finally(() => {
         this.#inFlight.delete(due.webhookId);
         // The next one of this receiver may be waiting.
-        void this.look();
+        this.#looking = this.#looking.then(() => this.#look(false));
       });
     this.#inFlight.set(due.webhookId, { due, done });
     return true;

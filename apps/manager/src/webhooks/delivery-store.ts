@@ -112,17 +112,6 @@ export class DeliveryStore {
     return new Map(rows.map(({ webhook_id, waiting }) => [webhook_id, Number(waiting)]));
   }
 
-  async countSince(accountId: string, eventType: string, since: number): Promise<number> {
-    const { number } = await this.#database
-      .selectFrom('webhook_deliveries')
-      .select((row) => row.fn.countAll<number>().as('number'))
-      .where('account_id', '=', accountId)
-      .where('event_type', '=', eventType)
-      .where('created_at', '>=', since)
-      .executeTakeFirstOrThrow();
-    return Number(number);
-  }
-
   /** Due ones that nobody here is busy with, the longest due first. Not yet claimed. */
   async due(now: number, limit: number, { webhooks, accounts, onlyQuick }: Busy): Promise<DueDelivery[]> {
     let query = this.#database

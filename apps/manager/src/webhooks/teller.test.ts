@@ -6,6 +6,10 @@ import { type Database, openDatabase } from '../database/open-database.ts';
 import { createLogger } from '../http/logger.ts';
 import { RefusalRecorder } from '../refusals/refusal-recorder.ts';
 import { RefusalStore } from '../refusals/refusal-store.ts';
+import { CrlAgeing } from '../revocation/crl-ageing.ts';
+import { nextNoticeAt } from '../revocation/crl-notices.ts';
+import { CrlStore, type StoredCrl } from '../revocation/crl-store.ts';
+import { crlAgeingNews, toOutbox } from './direct-news.ts';
 import { BUNDLE_MS } from './teller.ts';
 
 const databaseTest = onBothDatabases(openDatabase);
@@ -139,4 +143,26 @@ databaseTest('a new instance in plain is a downgrade once no other of its name i
   await fleet.come('three', PLAIN, 'core');
   await fleet.leave('three');
   assert.deepEqual(await told(), [], 'it has gone again before anybody looked');
+});
+
+databaseTest('what is told at once is in the outbox with the change that it is of', async (t, database) => {
+  const { rig } = await listening(t, database);
+  const ageing = new CrlAgeing({
+    ...{ database: database.database, clock: rig.clock, logger: createLogger('silent') },
+    onNotice: toOutbox(rig.outbox, crlAgeingNews),
+  });
+  t.after(() => ageing.stop());
+  const crl: StoredCrl = {
+    ...{ accountId: 'acme', issuerKey: 'k', issuer: 'CN=CA', issuerKeyId: null, authority: 'a', number: '1' },
+    ...{ thisUpdate: new Date(START), nextUpdate: new Date(START + 100 * HOUR), namesDistributionPoint: false },
+    ...{ entries: 0, serialsBytes: 0, digest: 'd1', uploadedAt: START, uploadedBy: 'test' },
+  };
+  await new CrlStore(database.database).put(crl, nextNoticeAt(crl, null));
+  const told: unknown[] = [];
+  for (const hours of [49, 50, 79, 80, 95, 99]) {
+    rig.clock.at = START + hours * HOUR;
+    await Promise.all([ageing.look(), ageing.look()]);
+    told.push(...(await rig.queued<{ lifePassed: number }>('crl.ageing')).map(({ lifePassed }) => lifePassed));
+  }
+  assert.deepEqual(told, [50, 80, 95]);
 });

@@ -74,7 +74,12 @@ export class Teller {
       try {
         const now = clock.now().getTime();
         const accounts = await each.waiting(database, now, justTold(database, each.type, now));
-        for (const accountId of accounts) await this.#tell(each, accountId, now);
+        for (const accountId of accounts) {
+          await this.#tell(each, accountId, now).catch((error: unknown) => {
+            // The other accounts' news do not wait for this one's.
+            logger.error({ err: error, event: each.type, accountId }, 'news could not be told; trying again');
+          });
+        }
         if (isTidying) await each.tidy?.(database, now);
       } catch (error) {
         logger.error({ err: error, event: each.type }, 'the news for webhooks could not be told; trying again');

@@ -89,19 +89,20 @@ export class WebhookService {
 
   /** Queues a test, also for a webhook that is off: one that is delivered switches it on again. */
   async test(accountId: string, id: string, by: Principal): Promise<WebhookDelivery> {
-    const { database, clock, outbox } = this.#parts;
+    const { clock, outbox } = this.#parts;
     const at = clock.now().getTime();
-    return database.transaction().execute(async (transaction) => {
-      const webhook = found(id, await new WebhookStore(transaction).find(accountId, id));
-      const deliveries = new DeliveryStore(transaction);
-      if ((await deliveries.countSince(accountId, 'webhook.test', at - MINUTE_MS)) >= MOST_TESTS) {
+    return this.#change(accountId, by, 'webhook.tested', id, async (transaction, store) => {
+      const webhook = found(id, await store.find(accountId, id));
+      // Counted in the audit log: deliveries go when their webhook is removed, and it could be added again at once.
+      if ((await new AuditStore(transaction).countSince(accountId, 'webhook.tested', at - MINUTE_MS)) >= MOST_TESTS) {
         throw new SallyportError('TOO_MANY_REQUESTS', `Webhooks are tested at most ${MOST_TESTS} times a minute.`, {
           remedy: 'Wait for a minute.',
         });
       }
       const data = { webhook: id, askedBy: describePrincipal(by) };
       const delivery = await outbox.putFor(transaction, webhook, { accountId, type: 'webhook.test', at, data });
-      return describeDelivery(found(delivery, await deliveries.find(accountId, delivery)));
+      const queued = found(delivery, await new DeliveryStore(transaction).find(accountId, delivery));
+      return [describeDelivery(queued), { delivery }];
     });
   }
 
@@ -116,7 +117,7 @@ export class WebhookService {
   async #change<R>(
     accountId: string,
     by: Principal,
-    action: 'webhook.created' | 'webhook.deleted',
+    action: 'webhook.created' | 'webhook.deleted' | 'webhook.tested',
     subject: string,
     work: (transaction: Transaction<Schema>, store: WebhookStore) => Promise<[R, Readonly<Record<string, unknown>>]>,
   ): Promise<R> {
