@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommand } from '../test/captured-terminal.ts';
+import { readManifestFile, replaceKeepingBackup } from './manifest/manifest-file.ts';
 
 const ENDPOINT = 'https://blue.agent.example.com';
 const BACKUP = 'sallyport-backup';
@@ -104,6 +105,30 @@ test('a backup of another version is overwritten with --force only', async () =>
   assert.deepEqual([read('kept.yaml'), read(`kept.yaml.${BACKUP}`)], [delegate(), 'from long ago']);
   assert.equal((await manifest(...args, '--force')).exit, 0);
   assert.equal(read(`kept.yaml.${BACKUP}`), delegate());
+});
+
+test('what was saved while the command ran is neither overwritten nor lost', async () => {
+  const file = await readManifestFile(given('raced.yaml'));
+  writeFileSync(file.path, 'saved meanwhile');
+  await assert.rejects(
+    replaceKeepingBackup(file, 'migrated', { force: true, confidential: false }),
+    /was changed while/,
+  );
+  rmSync(file.path);
+  await assert.rejects(
+    replaceKeepingBackup(file, 'migrated', { force: true, confidential: false }),
+    /was removed while/,
+  );
+  assert.equal(existsSync(`${file.path}.${BACKUP}`), false);
+});
+
+test('a backup that is a link is not put in the place of the file', async () => {
+  const file = given('linked.yaml');
+  symlinkSync(given('secret.txt', 'of somebody else'), `${file}.${BACKUP}`);
+  const { exit, stderr } = await manifest('migrate', file, '--rollback');
+  assert.equal(exit, 6);
+  assert.match(stderr, /is not a file of its own/);
+  assert.equal(read('linked.yaml'), delegate());
 });
 
 test('a link to a manifest stays a link: the file behind it is migrated and rolled back', async () => {

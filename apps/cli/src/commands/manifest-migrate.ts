@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type CompanionFile, type ManifestForm, type Migration, migrate } from '@sallyport/manifest';
 import { type Command, Option } from 'commander';
 import { forceOption } from '../cert/certificate-options.ts';
@@ -136,6 +136,8 @@ async function write(file: ManifestFile, { text, companions }: Migration, { forc
 async function missing(companions: readonly CompanionFile[], file: ManifestFile) {
   const found = [];
   for (const { path: name, text } of companions) {
+    // The name comes out of the manifest: it must not choose another folder for a private key.
+    if (basename(name) !== name) throw new Error(`the companion ${name} is not a file name`);
     const path = join(dirname(file.path), name);
     const there = await access(path).then(
       () => readLocalText(path),

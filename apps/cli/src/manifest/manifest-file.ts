@@ -1,4 +1,4 @@
-import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { readLocalFile } from '../cert/local-files.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -48,6 +48,7 @@ export async function replaceKeepingBackup(
   text: string,
   { force, confidential }: ReplaceOptions,
 ): Promise<string> {
+  await refuseChanged(file);
   const backup = backupOf(file.path);
   const kept = await readIfThere(backup);
   if (kept !== undefined && !kept.equals(file.bytes) && !force) {
@@ -63,13 +64,33 @@ export async function replaceKeepingBackup(
   return backup;
 }
 
+/** What somebody saved while the file was being read and judged would be lost, and the backup would not have it. */
+async function refuseChanged({ path, bytes }: ManifestFile): Promise<void> {
+  const now = await readIfThere(path);
+  if (now?.equals(bytes)) return;
+  throw new CliError(`${path} was ${now === undefined ? 'removed' : 'changed'} while the command ran.`, {
+    code: 'FILE_CHANGED',
+    exit: EXIT.conflict,
+    remedy: 'Nothing was written. Run the command again.',
+  });
+}
+
 /** Puts the backup in the file's place, byte for byte and with its rights; there is no backup afterwards. */
 export async function rollBack(name: string): Promise<string> {
   const path = await realpath(name).catch(() => resolve(name));
   const backup = backupOf(path);
   try {
+    // A link that somebody laid in its place would put another file's content here.
+    if (!(await lstat(backup)).isFile()) {
+      throw new CliError(`${backup} is not a file of its own.`, {
+        code: 'NO_BACKUP',
+        exit: EXIT.conflict,
+        remedy: 'Look at what it is, and put the manifest back by hand.',
+      });
+    }
     await rename(backup, path);
   } catch (error) {
+    if (error instanceof CliError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT') throw unwritable(path, error);
     throw new CliError(`There is no ${backup}.`, {

@@ -47,13 +47,8 @@ export function migrateHelmCommand(text: string, endpoint: Endpoint, options: Mi
 
   const name = assignment(chosen, 'delegateName')?.value ?? chosen.release.value;
   const present = assignment(chosen, 'mTLS.secretName')?.value;
-  const wanted = secretNameFor(name, present, options, () =>
-    refuse(
-      source,
-      'CERTIFICATE_MISSING',
-      `"${name}" has no client certificate: give certificate and key, or the name of the Secret that holds them.`,
-      chosen.release,
-    ),
+  const wanted = secretNameFor(name, present, options, (code, message) =>
+    refuse(source, code, message, chosen.release),
   );
   const read = (): HelmCommandScene => ({
     text: source.text,

@@ -38,14 +38,7 @@ export function migrateHelmValues(text: string, endpoint: Endpoint, options: Mig
   const present = secretSpellings(values)
     .map((cursor) => cursor?.text)
     .find((text) => text);
-  const wanted = secretNameFor(name, present, options, () =>
-    refusal(
-      source,
-      'CERTIFICATE_MISSING',
-      `"${name}" has no client certificate: give certificate and key, or the name of the Secret that holds them.`,
-      values,
-    ),
-  );
+  const wanted = secretNameFor(name, present, options, (code, message) => refusal(source, code, message, values));
   const path = values.link.kind === 'pair' ? values.link.key : undefined;
   const read = (): ValuesScene => ({
     values: valuesAt(file, path) ?? values,

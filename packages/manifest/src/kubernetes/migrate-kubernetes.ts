@@ -11,7 +11,7 @@ import { chooseDelegate, refuseUnfit, sameDelegate } from './refusals.ts';
 import { advice } from './rules/advice.ts';
 import { kubernetesRules } from './rules.ts';
 import { type KubernetesScene, sceneOf, type Target } from './scene.ts';
-import { secretManifest } from './secret-manifest.ts';
+import { fileNameFault, secretManifest } from './secret-manifest.ts';
 import { refuseSecrets } from './secret-refusals.ts';
 import { firstTouched, untouched } from './untouched.ts';
 
@@ -57,7 +57,7 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
     text: source.text,
     ...report(applied, progress),
     warnings: warningsFrom(left, source),
-    companions: companionsOf(after),
+    companions: companionsOf(after, source),
   };
 }
 
@@ -89,8 +89,10 @@ function secretNames({ secret, delegate, upgrader }: KubernetesScene): Set<strin
   return new Set([secret.name, secret.object?.name, ...mounted].filter((name) => name !== undefined));
 }
 
-function companionsOf({ delegate, secret, target }: KubernetesScene): CompanionFile[] {
+function companionsOf({ delegate, secret, target }: KubernetesScene, source: EditableText): CompanionFile[] {
   if (!delegate.partial || !target.credentials || secret.object || secret.name === undefined) return [];
+  const fault = fileNameFault(secret.name);
+  if (fault) throw refusal(source, 'SHAPE_UNSUPPORTED', fault, delegate.object.root);
   return [
     {
       path: `${secret.name}.yaml`,

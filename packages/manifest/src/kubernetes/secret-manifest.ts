@@ -1,5 +1,15 @@
 import { blockLines } from '../edit/yaml-emit.ts';
+import { isObjectName } from '../object-name.ts';
 import { encodeBase64, normalizePem } from '../pem.ts';
+
+/**
+ * Why a Secret cannot have a file named after it. The name may come from the manifest, and whoever wrote that could say
+ * with `../` where the private key is put.
+ */
+export function fileNameFault(name: string): string | undefined {
+  if (isObjectName(name)) return undefined;
+  return `"${name}" is no name for a Secret, and the file with the certificate would be named after it: lower-case letters, digits, "-" and "." only.`;
+}
 
 /** A Secret with a client certificate and its key, as a file of its own. */
 export function secretManifest(

@@ -1,5 +1,6 @@
 import { keyConcerns } from '../../credentials.ts';
 import { at } from '../../edit/repair.ts';
+import { shellQuote } from '../../edit/shell-words.ts';
 import type { Problem } from '../../finding.ts';
 import { certificateEntry } from '../certificate-secret.ts';
 import { referenced } from '../objects.ts';
@@ -20,7 +21,7 @@ export function* advice(scene: KubernetesScene): Iterable<Problem> {
 function* secretElsewhere({ secret, delegate, target }: KubernetesScene): Iterable<Problem> {
   const inFile = secret.object && (target.secretName === undefined || secret.object.name === target.secretName);
   if (secret.name === undefined || inFile) return;
-  const create = `kubectl create secret generic ${secret.name} --from-file=${secret.certificateKey}=client.crt --from-file=${secret.privateKey}=client.key`;
+  const create = `kubectl create secret generic ${shellQuote(secret.name)} --from-file=${shellQuote(`${secret.certificateKey}=client.crt`)} --from-file=${shellQuote(`${secret.privateKey}=client.key`)}`;
   yield {
     code: 'CERTIFICATE_SECRET_MISSING',
     at: at(delegate.object.root),
