@@ -1,5 +1,6 @@
 import type { FileUser } from '@sallyport/doctor';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { shortenResolverPatience } from '../config/resolver-patience.ts';
 import { diagnosisText } from '../doctor/diagnosis-text.ts';
 import { type SubjectOptions, subjectOf } from '../doctor/subject.ts';
 import { EXIT_OF_DIAGNOSIS } from '../exit-codes.ts';
@@ -21,6 +22,7 @@ export function doctorCommand(tools: Tools): Command {
     )
     .action(async (options: SubjectOptions, command: Command) => {
       const subject = await subjectOf(options, tools.environment.variables);
+      shortenResolverPatience();
       const { diagnose } = await import('@sallyport/doctor');
       const diagnosis = await diagnose({ ...subject, now: tools.now });
       if (diagnosis.status === 'fail' && diagnosis.class !== null) tools.setExit(EXIT_OF_DIAGNOSIS[diagnosis.class]);
