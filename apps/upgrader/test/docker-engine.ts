@@ -97,6 +97,7 @@ export class DockerEngineStandIn {
       return this.#create(url.searchParams.get('name') ?? '', body);
     const [, network] = /^\/networks\/([^/]+)\/connect$/.exec(path) ?? [];
     if (network !== undefined) return this.#connect(network, body);
+    if (method === 'GET' && path === '/containers/json') return this.#list(url);
     const [, id = '', action = ''] = /^\/containers\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
     const container = this.find(id);
     if (id === '' || container === undefined) return { status: 404, body: { message: `No such container: ${id}` } };
@@ -121,6 +122,15 @@ export class DockerEngineStandIn {
       container.running = false;
     }
     return { status: 204 };
+  }
+
+  #list(url: URL): Reply {
+    const { label = [] } = JSON.parse(url.searchParams.get('filters') ?? '{}') as { label?: readonly string[] };
+    const listed = [...this.containers.values()].filter(({ config }) => {
+      const labels = Object.entries(isObject(config['Labels']) ? config['Labels'] : {}).map((pair) => pair.join('='));
+      return label.every((each) => labels.includes(each));
+    });
+    return { status: 200, body: listed.map(({ id, name }) => ({ Id: id, Names: [`/${name}`] })) };
   }
 
   #create(name: string, body: JsonObject): Reply {

@@ -190,6 +190,25 @@ test('finishes what an upgrader that was killed half-way left', async (t) => {
   assert.deepEqual([...rig.engine.containers.keys()], [made.id], 'the new one works: it stays');
 });
 
+test('finds the container of a service of a compose file', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-compose');
+  await publish(NEW);
+  const label = { 'com.docker.compose.service': 'the-service' };
+  const container = await rig.engine.run('project-the-service-1', OLD, {
+    Env: ['DELEGATE_NAME=edge-1'],
+    Labels: label,
+  });
+  const { exit, lines } = await rig.run({ UPGRADER_WORKLOAD_NAME: 'the-service' });
+  assert.equal(exit, 0, JSON.stringify(lines));
+  const after = rig.engine.byName('project-the-service-1');
+  assert.notEqual(after.id, container.id);
+  assert.deepEqual([after.config['Image'], after.config['Labels']], [NEW, { of: 'image', ...label }]);
+  await rig.engine.run('project-the-service-2', OLD, { Labels: label });
+  const several = await rig.run({ UPGRADER_WORKLOAD_NAME: 'the-service' });
+  assert.equal(several.exit, 2);
+  assert.match(several.lines.at(-1)?.msg ?? '', /has 2 containers: project-the-service-\d, project-the-service-\d/);
+});
+
 test('an image that is pinned to a digest is pulled by it', async (t) => {
   const rig = await DockerRig.create(t, 'docker-digest');
   await publish(`${NEW}@${DIGEST}`);

@@ -31,6 +31,7 @@ export const ImageDetails = Type.Object({
 });
 export type ImageDetails = Static<typeof ImageDetails>;
 
+const Summaries = Type.Array(Type.Object({ Names: Type.Array(Type.String()) }));
 const Created = Type.Object({ Id: Type.String() });
 const Failure = Type.Object({ message: Type.String() });
 
@@ -66,6 +67,13 @@ export class DockerEngine {
   async container(nameOrId: string): Promise<ContainerDetails | null> {
     const text = await this.#call({ method: 'GET', path: `/containers/${segment(nameOrId)}/json` }, [404]);
     return text === null ? null : parse(ContainerDetails, text, 'a container');
+  }
+
+  /** Names of the containers of a service in a compose file, running or not. */
+  async namesOfService(service: string): Promise<string[]> {
+    const filters = JSON.stringify({ label: [`com.docker.compose.service=${service}`] });
+    const text = await this.#call({ method: 'GET', path: '/containers/json', query: { all: 'true', filters } });
+    return parse(Summaries, text ?? '', 'its containers').flatMap(({ Names }) => Names.slice(0, 1).map(withoutSlash));
   }
 
   /** Null when the image is not there. */
@@ -161,6 +169,8 @@ export class DockerEngine {
     );
   }
 }
+
+export const withoutSlash = (name: string): string => name.replace(/^\//, '');
 
 const segment = (text: string): string => encodeURIComponent(text);
 

@@ -5,7 +5,7 @@ import { EXIT, UpgradeError } from '../config/exit-codes.ts';
 import type { Target, UpgraderConfig } from '../config/upgrader-config.ts';
 import { decide, withoutMirror } from '../decision/decide.ts';
 import type { UpgradeChecks } from '../manager/upgrade-checks.ts';
-import { type ContainerDetails, DockerEngine } from './engine.ts';
+import { type ContainerDetails, DockerEngine, withoutSlash } from './engine.ts';
 import { replacementOf } from './replacement.ts';
 
 type DockerTarget = Extract<Target, { platform: 'docker' }>;
@@ -37,7 +37,8 @@ export async function upgradeContainer(
 ): Promise<void> {
   const engine = new DockerEngine(target.socketPath, config.callTimeoutMs);
   try {
-    await upgrade({ engine, checks, config, target, logger });
+    const containerName = await actualName(engine, target.containerName);
+    await upgrade({ engine, checks, config, target: { ...target, containerName }, logger });
   } finally {
     await engine.close();
   }
@@ -187,6 +188,20 @@ async function registrationFailure(
   }
 }
 
+/** A container is named by its name, or by the service of a compose file that it is of. Throws UpgradeError when that has several. */
+async function actualName(engine: DockerEngine, name: string): Promise<string> {
+  if ((await engine.container(name)) !== null) return name;
+  const suffix = asideName('');
+  const names = new Set((await engine.namesOfService(name)).map((each) => each.replace(new RegExp(`${suffix}$`), '')));
+  const [only = name, ...others] = names;
+  if (others.length === 0) return only;
+  throw new UpgradeError(
+    EXIT.configuration,
+    `The service "${name}" has ${names.size} containers: ${[...names].join(', ')}.`,
+    'An upgrader keeps one container: name it in UPGRADER_WORKLOAD_NAME.',
+  );
+}
+
 /** What an upgrader that was killed half-way left: the new container stays when its delegate is connected, else the old one goes back. */
 async function finishInterrupted(parts: Parts): Promise<ContainerDetails> {
   const { engine, target, logger } = parts;
@@ -219,5 +234,5 @@ async function isConnected({ checks, config }: Parts, container: ContainerDetail
 
 function delegateNameOf({ Config, Name }: ContainerDetails): string {
   const variable = Config.Env?.find((each) => each.startsWith('DELEGATE_NAME='));
-  return variable?.slice('DELEGATE_NAME='.length) ?? Name.replace(/^\//, '');
+  return variable?.slice('DELEGATE_NAME='.length) ?? withoutSlash(Name);
 }
