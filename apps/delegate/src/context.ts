@@ -1,6 +1,6 @@
 import { AgentTokenSource, ClientCertificateSource, loadTrustedRoots, ManagerClient } from '@sallyport/client';
 import { diagnose } from '@sallyport/doctor';
-import { normaliseDelegateToken } from '@sallyport/protocol';
+import { MAX_LOG_WRITE_BYTES, normaliseDelegateToken } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { CertificateWatch } from './certificate-watch.ts';
 import type { DelegateConfig } from './config/delegate-config.ts';
@@ -150,6 +150,7 @@ function createLogClient(
 ): Promise<ManagerClient> {
   return ManagerClient.create({
     baseUrl: config.logServiceUrl,
+    maxResponseBytes: MAX_LOG_WRITE_BYTES,
     extraCaFiles: config.extraCaFiles,
     ...(certificates === null ? {} : { clientCertificate: new AdoptedIdentity(certificates.current, manager) }),
     proxy: config.managerProxy,

@@ -81,6 +81,12 @@ export class LogServer {
     this.#server.closeAllConnections();
   }
 
+  /** As the service does with a stream that nobody has written for hours. */
+  closeIdle(): void {
+    for (const [key, { lines }] of this.streams) this.blobs.set(key, lines);
+    this.streams.clear();
+  }
+
   /** The text of a finished stream. */
   textOf(key: string): string | undefined {
     return this.blobs
@@ -101,6 +107,11 @@ export class LogServer {
     await this.hold;
     const { trouble } = this;
     if (request.method !== 'GET' && trouble !== null && trouble !== 'lose') return this.#troubled(trouble, response);
+    if (url.pathname === '/log-service/blob') {
+      const blob = this.blobs.get(key);
+      if (blob === undefined) return answer(response, 404, 'not found');
+      return void response.end(blob.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    }
     if (url.pathname !== '/log-service/stream' || !url.searchParams.has('accountID')) return answer(response, 404);
     if (request.method === 'GET') return this.#tail(key, response);
     const status = this.#change(request.method ?? '', key, body, url.searchParams.get('snapshot') === 'true');

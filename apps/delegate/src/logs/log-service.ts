@@ -54,6 +54,17 @@ export class LogService {
     }
   }
 
+  /** The lines of the blob that the stream's key has; none when it has none. */
+  async stored(target: LogTarget, signal: AbortSignal): Promise<LogLines> {
+    try {
+      const { text } = await this.#call('GET', target, signal, { path: logPaths.blob });
+      return text.split('\n').flatMap((row) => lineOf(row) ?? []);
+    } catch (error) {
+      if (error instanceof ManagerError && error.status === 404) return [];
+      throw error;
+    }
+  }
+
   /**
    * The last position from `first` to `last` that the stream holds, or null: what became of a write whose answer was lost.
    * There is one writer, and a write is taken as a whole or not at all, so that the tail tells.
@@ -75,7 +86,7 @@ export class LogService {
       for await (const chunk of answer.body) {
         for (const { event, data } of parser.read(chunk)) {
           if (event === logTailEvents.end) return taken;
-          const pos = event === 'message' ? positionOf(data) : null;
+          const pos = (event === 'message' ? lineOf(data) : null)?.pos ?? null;
           if (pos !== null && pos >= first && pos <= last) taken = Math.max(taken ?? first, pos);
           if (taken === last) return taken;
         }
@@ -96,14 +107,14 @@ export class LogService {
   }
 
   #call(
-    method: 'POST' | 'PUT' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     target: LogTarget,
     signal: AbortSignal,
-    more: { readonly query?: Readonly<Record<string, string>>; readonly body?: unknown } = {},
+    more: { readonly path?: string; readonly query?: Readonly<Record<string, string>>; readonly body?: unknown } = {},
   ) {
     return this.#client.exchange({
       method,
-      path: logPaths.stream,
+      path: more.path ?? logPaths.stream,
       query: this.#query(target, more.query),
       headers: { [LOG_TOKEN_HEADER]: target.token },
       ...(more.body === undefined ? {} : { body: more.body }),
@@ -117,10 +128,10 @@ export class LogService {
   }
 }
 
-function positionOf(data: string): number | null {
+function lineOf(text: string): LogLine | null {
   try {
-    const line: unknown = JSON.parse(data);
-    return Check(LogLine, line) ? (line.pos ?? null) : null;
+    const line: unknown = JSON.parse(text);
+    return Check(LogLine, line) ? line : null;
   } catch {
     return null;
   }

@@ -275,7 +275,22 @@ test('two tasks at once keep their lines apart', async (context) => {
   assert.ok(!/two/.test(server.textOf(keyOf('t1')) ?? '') && !/one/.test(server.textOf(keyOf('t2')) ?? ''));
 });
 
-test('a stream that the service has forgotten is opened again and the lines go there', async (context) => {
+test('a stream that the service closed for its silence goes on, with what was in it before', async (context) => {
+  const server = await LogServer.start(context);
+  const { begin } = await setup(context, { server });
+  const output = await begin('t1');
+  for (let round = 0; round < 3; round += 1) {
+    print(output, numbered(round * 5, round * 5 + 5));
+    const lines = (round + 1) * 5;
+    await eventually('they are there', () => server.streams.get(keyOf('t1'))?.lines.length === lines);
+    server.closeIdle();
+  }
+  print(output, numbered(15, 20));
+  finish(output);
+  await eventually('all is in the blob', () => server.textOf(keyOf('t1')) === numbered(0, 20));
+});
+
+test('a stream that the service has forgotten altogether is opened again and the lines go there', async (context) => {
   const server = await LogServer.start(context);
   const { begin } = await setup(context, { server });
   const output = await begin('t1');

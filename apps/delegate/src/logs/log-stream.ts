@@ -174,7 +174,7 @@ export class LogStream {
     const { service, target, spool } = this.#parts;
     let rest = batch;
     await this.#attempt(async (signal) => {
-      if (!this.#opened) await this.#open(signal);
+      if (!this.#opened) await this.#openAgain(signal);
       if (this.#uncertain) {
         const taken = await service.lastTaken(target, rest[0]?.pos ?? 0, rest.at(-1)?.pos ?? 0, signal);
         rest = rest.filter(({ pos = 0 }) => taken === null || pos > taken);
@@ -196,6 +196,20 @@ export class LogStream {
     this.#flushedAt = performance.now();
     this.#queue.removeThrough(last);
     await this.#onDisk(() => spool?.change({ next: last + 1, opened: true }));
+  }
+
+  /**
+   * The service closes a stream that nobody writes for hours, and makes a blob of it. That blob would give way to the one
+   * that the stream makes when the task has ended, so its lines are put in front of the new ones.
+   */
+  async #openAgain(signal: AbortSignal): Promise<void> {
+    const { service, target } = this.#parts;
+    const earlier = await service.stored(target, signal);
+    await this.#open(signal);
+    if (earlier.length === 0) return;
+    this.#opened = false;
+    this.#opened = await service.write(target, earlier, signal);
+    if (!this.#opened) throw new StreamMissing();
   }
 
   async #open(signal: AbortSignal): Promise<void> {

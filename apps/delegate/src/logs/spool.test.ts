@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { LogLine } from '@sallyport/protocol';
+import { SpoolFolder } from './spool-folder.ts';
+
+const HEADER = { accountId: 'acme', taskId: 't1', key: 'taskId:t1', token: 'log-token' };
+const lines = (from: number, to: number): LogLine[] =>
+  Array.from({ length: to - from }, (_, n) => ({
+    pos: from + n,
+    out: `line ${from + n}\n`,
+    level: 'info',
+    args: null,
+  }));
+const positions = (read: readonly LogLine[]) => read.map(({ pos }) => pos);
+
+function temporaryFolder(context: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'sallyport-spool-test-'));
+  context.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+test('what was appended is read back once, behind what was acknowledged', async (context) => {
+  const directory = join(temporaryFolder(context), 'a', 'spool');
+  const folder = await SpoolFolder.open(directory, 100_000);
+  assert.equal(statSync(directory).mode & 0o777, 0o700);
+  const file = await folder.create(HEADER);
+  assert.equal(await file.append(lines(0, 5)), 5);
+  await file.change({ next: 2 });
+  assert.deepEqual(positions(await file.read(100_000)), [2, 3, 4]);
+  assert.deepEqual(await file.read(100_000), []);
+  assert.equal(await file.append(lines(5, 7)), 2);
+  assert.deepEqual(positions(await file.read(100_000)), [5, 6]);
+  await file.clear();
+  assert.equal(folder.budget.used, 0);
+  await file.remove();
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('lines larger than one read are read', async (context) => {
+  const folder = await SpoolFolder.open(temporaryFolder(context), 10_000_000);
+  const file = await folder.create(HEADER);
+  const large = { pos: 0, out: '\x1b'.repeat(71_680) };
+  await file.append([large, { pos: 1, out: 'next\n' }]);
+  assert.deepEqual(positions([...(await file.read(1000)), ...(await file.read(1000))]), [0, 1]);
+  await file.close();
+});
+
+test('the next process finds state and lines, without the line that was being written', async (context) => {
+  const directory = temporaryFolder(context);
+  const first = await SpoolFolder.open(directory, 100_000);
+  const file = await first.create(HEADER);
+  await file.append(lines(0, 5));
+  await file.change({ opened: true, next: 3 });
+  await file.close();
+  const [name = ''] = readdirSync(directory);
+  appendFileSync(join(directory, name), '{"pos":5,"out":"cut sh');
+  const next = await SpoolFolder.open(directory, 100_000);
+  const { files, unreadable } = await next.left('acme');
+  assert.deepEqual([files.length, unreadable], [1, []]);
+  const [left] = files;
+  assert.ok(left !== undefined);
+  assert.deepEqual(left.header, HEADER);
+  assert.deepEqual(left.state, { opened: true, ended: false, next: 3 });
+  assert.equal(left.nextPos, 5);
+  await left.append(lines(5, 6));
+  assert.deepEqual(positions(await left.read(100_000)), [3, 4, 5]);
+  await left.close();
+});
+
+test('files of another account, of a process that lives, and what is no spool stay where they are', async (context) => {
+  const directory = temporaryFolder(context);
+  const folder = await SpoolFolder.open(directory, 100_000);
+  await (await folder.create(HEADER)).close();
+  const [name = ''] = readdirSync(directory);
+  const content = readFileSync(join(directory, name));
+  const uuid = name.slice(name.indexOf('-'));
+  // The process that started this one lives, and is not this one.
+  writeFileSync(join(directory, `${process.ppid}${uuid}`), content);
+  writeFileSync(join(directory, `999999999${uuid}`), 'garbage');
+  writeFileSync(join(directory, 'notes.txt'), 'not ours');
+  const next = await SpoolFolder.open(directory, 100_000);
+  assert.deepEqual((await next.left('other')).files, []);
+  const { files, unreadable } = await next.left('acme');
+  assert.equal(files.length, 1);
+  assert.deepEqual(unreadable, [join(directory, `999999999${uuid}`)]);
+  for (const file of files) await file.close();
+  assert.equal(readdirSync(directory).length, 4);
+});
+
+test('a link in the place of a spool file is not followed', async (context) => {
+  const directory = temporaryFolder(context);
+  const elsewhere = join(temporaryFolder(context), 'file');
+  const maker = await SpoolFolder.open(temporaryFolder(context), 1000);
+  await (await maker.create(HEADER)).close();
+  writeFileSync(elsewhere, 'sallyport-log-1 00 0000000000000000\n{}\n');
+  symlinkSync(elsewhere, join(directory, '999999999-00000000-0000-4000-8000-000000000000.spool'));
+  const { files, unreadable } = await (await SpoolFolder.open(directory, 1000)).left('acme');
+  assert.deepEqual([files.length, unreadable.length], [0, 1]);
+});
+
+test('a folder that others can write, or that is a link, is refused: they would read and change the logs', async (context) => {
+  const parent = temporaryFolder(context);
+  const open = join(parent, 'open');
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  await assert.rejects(SpoolFolder.open(open, 1000), /can be written by others.*DELEGATE_LOG_SPOOL_DIRECTORY/s);
+  const own = join(parent, 'own');
+  mkdirSync(own, { mode: 0o700 });
+  symlinkSync(own, join(parent, 'link'));
+  await assert.rejects(SpoolFolder.open(join(parent, 'link'), 1000), /is a link/);
+});
+
+test('beyond the budget, lines are not taken, whichever file they are for', async (context) => {
+  const folder = await SpoolFolder.open(temporaryFolder(context), 1000);
+  const [one, two] = [await folder.create(HEADER), await folder.create({ ...HEADER, taskId: 't2' })];
+  const taken = (await one.append(lines(0, 10))) + (await two.append(lines(0, 100)));
+  assert.ok(taken > 10 && taken < 30, String(taken));
+  assert.ok(folder.budget.used <= 1000);
+  assert.equal(await one.append(lines(10, 20)), 0);
+  await two.remove();
+  assert.ok((await one.append(lines(10, 20))) > 0);
+  await one.close();
+});
