@@ -61,6 +61,25 @@ test('migrate prints the diff and writes nothing, and no private key gets into t
   assert.equal(existsSync(`${file}.${BACKUP}`), false);
 });
 
+test('no token and no password gets into the diff or the report, in whatever form it stands in the file', async () => {
+  const token = '00112233445566778899aabbccddeeff';
+  const encoded = Buffer.from(token).toString('base64');
+  const run = (value: string) =>
+    `docker run -e DELEGATE_NAME=d1 -e ACCOUNT_ID=a -e DELEGATE_TOKEN=${value} -e PROXY_PASSWORD='s3cret word' -e MANAGER_HOST_AND_PORT=https://m.example.com r/delegate:25.09.86700\n`;
+  const values = (value: string) =>
+    `delegateName: d1\ndelegateToken: "${value}"\nmanagerEndpoint: https://m.example.com\n`;
+  for (const [index, text] of [run(token), run(encoded), values(token), values(encoded)].entries()) {
+    const file = given(`token-${index}`, text);
+    for (const more of [[], ['--json']]) {
+      const where = index < 2 ? ['--host-folder', '/srv'] : ['--secret', 's'];
+      const { exit, stdout, stderr } = await manifest('migrate', file, '--endpoint', ENDPOINT, ...where, ...more);
+      assert.equal(exit, 0, stderr);
+      for (const secret of [token, encoded, 's3cret']) assert.ok(!(stdout + stderr).includes(secret), stdout);
+      assert.match(stdout, /<TOKEN HIDDEN>/);
+    }
+  }
+});
+
 test('--write migrates and keeps a backup, --rollback restores every byte and the rights', async () => {
   const before = `\uFEFF${delegate().replaceAll('\n', '\r\n')}`;
   const file = given('written.yaml', before);
