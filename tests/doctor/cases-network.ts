@@ -12,7 +12,6 @@ const silentNameServer: LookupFunction = () => undefined;
 /** To a TCP server that does `onSocket` with each connection. */
 const toSocket = (onSocket: (socket: Socket) => void) => async (rig: Rig) => ({
   environment: rig.elsewhere(await tcpServer(rig.closing, onSocket)),
-  limits: IMPATIENT,
 });
 
 /** A TLS alert record by hand (RFC 8446 section 6). */
@@ -64,7 +63,7 @@ export const NETWORK_CASES: readonly Case[] = [
     name: 'connections are taken and nothing is said',
     cause: 'tls',
     says: /does not answer the TLS handshake/,
-    broken: toSocket(() => undefined),
+    broken: async (rig) => ({ ...(await toSocket(() => undefined)(rig)), limits: IMPATIENT }),
   },
   {
     name: 'connections are closed at once',
