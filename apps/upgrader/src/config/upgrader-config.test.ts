@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
+import { generate } from '@sallyport/manifest';
+import { parse } from 'yaml';
 import { ConfigurationError, readUpgraderConfig, type UpgraderConfig } from './upgrader-config.ts';
 
 const TOKEN = '00112233445566778899aabbccddeeff';
@@ -123,6 +125,20 @@ test('what is missing or malformed is named, all of it at once', (t) => {
     () => readUpgraderConfig({ UPGRADER_CONFIG: '/nowhere', UPGRADER_TOKEN: TOKEN }),
     /cannot be read \(ENOENT\)/,
   );
+});
+
+test('a generated compose file sets up its upgrader, with the client certificate of the delegate', () => {
+  const { files } = generate({
+    ...{ form: 'compose', delegateName: 'edge', accountId: 'acme', image: 'harness/delegate:25.08.1', token: TOKEN },
+    endpoint: 'https://acme.agent.example.com',
+    mtls: { from: 'files', certificate: '/srv/client.crt', key: '/srv/client.key' },
+    upgrader: { image: 'sallyport/upgrader:25.08.1' },
+  });
+  const text = files.find(({ path }) => path === 'docker-compose.yaml')?.text ?? '';
+  const { environment } = parse(text).services['edge-upgrader'];
+  const { target, clientCertificate, managerUrl } = readUpgraderConfig(environment);
+  assert.deepEqual([target.platform, managerUrl], ['docker', 'https://acme.agent.example.com']);
+  assert.deepEqual(clientCertificate, { certificatePath: '/etc/mtls/client.crt', keyPath: '/etc/mtls/client.key' });
 });
 
 test('the docker form needs no file', () => {

@@ -49,8 +49,12 @@ export function composeFile(plan: Plan): string {
       MANAGER_HOST_AND_PORT: connection.url,
       UPGRADER_WORKLOAD_NAME: plan.delegateName,
       SCHEDULE: upgrader.schedule ?? '0 */1 * * *',
+      ...(plan.mtls && {
+        UPGRADER_CLIENT_CERTIFICATE_PATH: certificatePath,
+        UPGRADER_CLIENT_CERTIFICATE_KEY_PATH: keyPath,
+      }),
     }),
-    volumes: ['/var/run/docker.sock:/var/run/docker.sock'],
+    volumes: ['/var/run/docker.sock:/var/run/docker.sock', ...certificateMounts(plan)],
   };
   const services = {
     [plan.delegateName]: delegate,
@@ -77,9 +81,11 @@ function dollars(variables: Readonly<Record<string, string>>): Record<string, st
 }
 
 function bindMounts(plan: Plan): string[] {
-  const files =
-    plan.mtls?.from === 'files'
-      ? [`${plan.mtls.certificate}:${certificatePath}:ro`, `${plan.mtls.key}:${keyPath}:ro`]
-      : [];
+  const files = certificateMounts(plan);
   return plan.extraCaPem === undefined ? files : [...files, `./ca-bundle:${caDirectory}:ro`];
+}
+
+function certificateMounts({ mtls }: Plan): string[] {
+  if (mtls?.from !== 'files') return [];
+  return [`${mtls.certificate}:${certificatePath}:ro`, `${mtls.key}:${keyPath}:ro`];
 }

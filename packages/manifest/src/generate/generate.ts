@@ -115,7 +115,9 @@ function notes(plan: Plan): string[] {
         ]
       : []),
     ...(docker && mtls && plan.upgrader
-      ? ['The docker upgrader has no client certificate: an account that is STRICT refuses it.']
+      ? [
+          'The upgrader of Sallyport takes the client certificate from these variables; one of another make has none in Docker, and a STRICT account refuses it.',
+        ]
       : []),
     ...(docker && plan.token === undefined ? ['Set DELEGATE_TOKEN in the environment before you run it.'] : []),
     ...(plan.upgrader && plan.proxy?.user !== undefined && !docker
