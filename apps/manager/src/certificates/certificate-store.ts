@@ -113,7 +113,8 @@ export async function recordCertificates(
           .columns(['account_id', 'fingerprint'])
           .doUpdateSet((update) => ({
             last_seen: update.ref('excluded.last_seen'),
-            anchor: update.ref('excluded.anchor'),
+            // Null: it could not be told this time.
+            anchor: update.fn.coalesce('excluded.anchor', 'client_certificates.anchor'),
           }))
           .whereRef('client_certificates.last_seen', '<', 'excluded.last_seen'),
       )
