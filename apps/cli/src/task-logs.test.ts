@@ -123,9 +123,15 @@ test('task logs of a running task prints what there is; with --follow it goes on
   await eventually('it is shown', () => shown === 'first\n');
   left.kill('SIGINT');
   assert.equal((await ended).exit, 130);
-  const followed = run(['task', 'logs', id, '--follow']);
+  const followed = startProcess(['task', 'logs', id, '--follow'], environment);
+  const outcome = outcomeOf(followed);
+  let followedText = '';
+  followed.stdout?.on('data', (chunk: Buffer) => {
+    followedText += chunk.toString();
+  });
+  await eventually('it is shown again', () => followedText === 'first\n');
   await writeFile(gate, '');
-  const { exit, stdout, stderr } = await followed;
+  const { exit, stdout, stderr } = await outcome;
   assert.deepEqual([exit, stdout], [0, 'first\nsecond\n']);
   assert.match(stderr, /Task \S+ is SUCCEEDED\.\n$/);
 });
