@@ -9,6 +9,8 @@ export type AuditAction =
   | 'account.deleted'
   | 'api-key.created'
   | 'api-key.revoked'
+  | 'log-token.created'
+  | 'logs.deleted'
   | 'delegate-token.created'
   | 'delegate-token.revoked'
   | 'delegate-token.deleted'

@@ -2,7 +2,10 @@ import { Readable } from 'node:stream';
 import { LOG_LINK_LIFETIME_MS, LOG_SERVICE, LogArchive, LogLink, logPaths, SallyportError } from '@sallyport/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { describePrincipal } from '../access/principal.ts';
+import type { AuditStore } from '../audit/audit-store.ts';
 import type { Clock } from '../clock.ts';
+import { principalOf } from '../http/access.ts';
 import type { App } from '../http/app.ts';
 import type { LogCaller } from './log-authentication.ts';
 import { type LogKey, logKeyOf } from './log-key.ts';
@@ -23,7 +26,7 @@ const MAX_ARCHIVE_BLOBS = 10_000;
 const MAX_ARCHIVE_BYTES = 2_147_483_648;
 
 /** Blobs: store, read, delete, links, archives. */
-export function blobRoutes(app: App, logs: LogService, seals: LogSeals, clock: Clock): void {
+export function blobRoutes(app: App, logs: LogService, seals: LogSeals, audit: AuditStore, clock: Clock): void {
   const path = (below: string) => `${LOG_SERVICE}${below}`;
   const keyed = Type.Object(Keyed);
   app.post(
@@ -82,7 +85,13 @@ export function blobRoutes(app: App, logs: LogService, seals: LogSeals, clock: C
       },
     },
     async (request, reply) => {
-      await logs.deleteBlobsBelow(logCallerOf(request), prefixOf(request));
+      const prefix = prefixOf(request);
+      const { accountId } = logCallerOf(request);
+      const actor = describePrincipal(principalOf(request));
+      // PostgreSQL keeps no U+0000 in a text, and a key may have one.
+      const subject = prefix.text.replaceAll('\u0000', '\uFFFD');
+      await audit.append({ accountId, at: clock.now(), actor, action: 'logs.deleted', subject });
+      await logs.deleteBlobsBelow(logCallerOf(request), prefix);
       return reply.code(204).send(null);
     },
   );

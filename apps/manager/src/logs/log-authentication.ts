@@ -95,8 +95,8 @@ export class LogAuthentication {
     return this.#token(accountId, logKey(taskLogAbstractions(taskId)), delegate);
   }
 
-  /** For whoever may manage the account. Throws INVALID_REQUEST for others. */
-  async accountToken(request: LogRequest): Promise<string> {
+  /** For whoever may manage the account, and who that is. Throws INVALID_REQUEST for others. */
+  async accountToken(request: LogRequest): Promise<{ token: string; accountId: string; principal: Principal }> {
     const accountId = accountOf(request);
     const key = request.headers['x-api-key'];
     if (typeof key !== 'string' || key === '') {
@@ -105,7 +105,7 @@ export class LogAuthentication {
     const principal = await this.#principal(key, accountId, logErrors.keyNotForTokens);
     if (!mayEdit(principal)) throw refusal(logErrors.keyNotForTokens);
     if ((await this.#parts.births.of(accountId)) === null) throw refusal(logErrors.keyNotForTokens);
-    return this.#token(accountId, '');
+    return { token: await this.#token(accountId, ''), accountId, principal };
   }
 
   /** Holders of a log token of the account. */

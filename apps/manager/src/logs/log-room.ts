@@ -3,6 +3,7 @@ import { MAX_LOG_STREAM_BYTES, MAX_LOG_STREAM_LINES } from '@sallyport/protocol'
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { AccountStore } from '../accounts/account-store.ts';
+import { AuditStore } from '../audit/audit-store.ts';
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { Config, Secrets } from '../config/config.ts';
@@ -93,7 +94,7 @@ export async function openLogRoom(parts: LogRoomParts): Promise<LogRoom> {
   return {
     authentication,
     guard: logGuard(authentication),
-    routes: logRoutes({ logs, tails, authentication, seals, clock }),
+    routes: logRoutes({ logs, tails, authentication, seals, clock, audit: new AuditStore(parts.database) }),
     counts: {
       get lines() {
         return writer.lines;

@@ -1,5 +1,7 @@
 import { LOG_SERVICE, logPaths } from '@sallyport/protocol';
 import { Type } from 'typebox';
+import { describePrincipal } from '../access/principal.ts';
+import type { AuditStore } from '../audit/audit-store.ts';
 import type { Clock } from '../clock.ts';
 import type { App, Registration } from '../http/app.ts';
 import { blobRoutes } from './blob-routes.ts';
@@ -16,11 +18,12 @@ export interface LogRoutesParts {
   readonly tails: Tails;
   readonly authentication: LogAuthentication;
   readonly seals: LogSeals;
+  readonly audit: AuditStore;
   readonly clock: Clock;
 }
 
 /** The log service, below `/log-service`: its own form of errors, and bodies of any content type. */
-export function logRoutes({ logs, tails, authentication, seals, clock }: LogRoutesParts): Registration {
+export function logRoutes({ logs, tails, authentication, seals, audit, clock }: LogRoutesParts): Registration {
   return (app) => {
     app.register(async (scope) => {
       const service = scope as App;
@@ -28,7 +31,7 @@ export function logRoutes({ logs, tails, authentication, seals, clock }: LogRout
       service.removeAllContentTypeParsers();
       service.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
       streamRoutes(service, logs, tails, authentication);
-      blobRoutes(service, logs, seals, clock);
+      blobRoutes(service, logs, seals, audit, clock);
       service.get(
         `${LOG_SERVICE}${logPaths.token}`,
         {
@@ -42,7 +45,9 @@ export function logRoutes({ logs, tails, authentication, seals, clock }: LogRout
           },
         },
         async (request, reply) => {
-          const token = await authentication.accountToken(logRequestOf(request));
+          const { token, accountId, principal } = await authentication.accountToken(logRequestOf(request));
+          const actor = describePrincipal(principal);
+          await audit.append({ accountId, at: clock.now(), actor, action: 'log-token.created', subject: accountId });
           return reply.header('cache-control', 'no-store').type('text/plain').send(token);
         },
       );
