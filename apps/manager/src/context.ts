@@ -185,6 +185,7 @@ export async function createContext(
       clock,
       logger,
       delegateLostAfterMs: config.delegateLostAfterMs,
+      keptForMs: config.tasksKeptForMs,
       logToken: (accountId, taskId, delegate) => logs.authentication.taskToken(accountId, taskId, delegate),
     });
     closers.push(() => tasks.stop());

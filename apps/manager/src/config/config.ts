@@ -28,6 +28,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** How long a delegate may be away before its running tasks fail with that reason. */
   readonly delegateLostAfterMs: number;
+  /** How long tasks are kept once they have ended. */
+  readonly tasksKeptForMs: number;
   /** Loopback address that serves metrics without a key; null: only the API does, to operators. */
   readonly metricsListen: ListenAddress | null;
   readonly limits: LimitSettings;
@@ -94,6 +96,7 @@ const KNOWN = [
   'SALLYPORT_MASTER_KEY_FILE',
   'SALLYPORT_LOG_LEVEL',
   'SALLYPORT_DELEGATE_LOST_AFTER_SECONDS',
+  'SALLYPORT_TASK_RETENTION_DAYS',
   'SALLYPORT_METRICS_LISTEN',
   'SALLYPORT_METRICS_ENDPOINTS',
   'SALLYPORT_WEBHOOK_PRIVATE_ADDRESSES',
@@ -221,6 +224,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       const level = LOG_LEVELS.find((known) => known === text);
       return level === undefined ? `"${text}" is none of ${LOG_LEVELS.join(', ')}` : { level };
     }).level,
+    tasksKeptForMs: 86_400_000 * parse('SALLYPORT_TASK_RETENTION_DAYS', 30, (text) => readInteger(text, 1, 3_650)),
     delegateLostAfterMs:
       1000 * parse('SALLYPORT_DELEGATE_LOST_AFTER_SECONDS', 60, (text) => readInteger(text, 5, 86_400)),
     metricsListen: parse<ListenAddress | null>('SALLYPORT_METRICS_LISTEN', null, readLoopbackAddress),

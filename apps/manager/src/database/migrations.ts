@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
+import { finishedTasks } from './finished-tasks.ts';
 import { logs } from './logs.ts';
 import { revocation } from './revocation.ts';
 import type { Schema } from './schema.ts';
@@ -20,6 +21,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-logs': { up: logs },
   '0006-upgrades': { up: upgrades },
   '0008-task-secrets': { up: taskSecrets },
+  '0009-finished-tasks': { up: finishedTasks },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };

@@ -25,6 +25,8 @@ const SWEEP_EVERY_MS = 1_000;
 /** A delegate stops a task itself when its time is over; this is how long its report may take to arrive. */
 const REPORT_GRACE_MS = 30_000;
 const BATCH = 200;
+/** Often enough for a busy control plane's tasks, BATCH of them each time, until none is left. */
+const FORGET_EVERY_MS = 60_000;
 const PAYLOADS = { [SHELL_TASK]: ShellTaskData, [HTTP_TASK]: HttpTaskData };
 
 export interface TaskServiceParts {
@@ -35,6 +37,8 @@ export interface TaskServiceParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly delegateLostAfterMs: number;
+  /** How long a task is kept once it has ended. */
+  readonly keptForMs: number;
   /** A token for the logs of the task, for the delegate that takes it. */
   readonly logToken: (accountId: string, taskId: string, delegate: { id: string; tokenId: string }) => Promise<string>;
 }
@@ -55,6 +59,7 @@ export class TaskService {
   /** Tasks that this process took in (QUEUED) and ended, by their status then. */
   readonly counts = new Tally<TaskStatus>();
   #sweeping = false;
+  #forgetFrom = 0;
 
   constructor(parts: TaskServiceParts) {
     this.#parts = parts;
@@ -227,7 +232,7 @@ export class TaskService {
   async #sweep(): Promise<void> {
     if (this.#sweeping) return;
     this.#sweeping = true;
-    const { store, logger, delegateLostAfterMs } = this.#parts;
+    const { store, logger, delegateLostAfterMs, keptForMs } = this.#parts;
     const now = this.#now();
     try {
       for (const task of await store.overdue(now, REPORT_GRACE_MS, BATCH)) {
@@ -247,6 +252,8 @@ export class TaskService {
         const error = `its delegate '${task.delegateName ?? task.delegateId}' is lost: no connection for ${delegateLostAfterMs / 1000} s`;
         await this.#finish(task, { status: 'FAILED', result: null, error });
       }
+      if (now >= this.#forgetFrom && (await store.forgetFinished(now - keptForMs, BATCH)) < BATCH)
+        this.#forgetFrom = now + FORGET_EVERY_MS;
     } catch (error) {
       logger.error({ err: error }, 'overdue tasks were not ended; trying again');
     } finally {

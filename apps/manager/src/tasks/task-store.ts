@@ -198,6 +198,15 @@ export class TaskStore {
     return rows.map(listed);
   }
 
+  /** Removes tasks that ended before the moment; returns how many, at most `limit`. */
+  async forgetFinished(before: number, limit: number): Promise<number> {
+    const { numDeletedRows } = await this.#database
+      .deleteFrom('tasks')
+      .where('id', 'in', (old) => old.selectFrom('tasks').select('id').where('finished_at', '<', before).limit(limit))
+      .executeTakeFirst();
+    return Number(numDeletedRows);
+  }
+
   /** Running tasks that this delegate holds. */
   async heldBy(accountId: string, delegateId: string): Promise<ListedTask[]> {
     const rows = await this.#select()
