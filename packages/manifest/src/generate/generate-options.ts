@@ -101,7 +101,11 @@ export function plan(options: GenerateOptions): Plan {
     throw invalid(
       `${JSON.stringify(options.accountId)} is no account id: letters, digits, "-", "_", "." and "$" only.`,
     );
-  if (image === '' || /\s/.test(image)) throw invalid('Give the image of the delegate, with its registry and tag.');
+  for (const [whose, name] of [['delegate', image] as const, ['upgrader', upgrader?.image] as const]) {
+    // It stands unquoted in a shell command.
+    if (name !== undefined && !/^[\w][\w.:/@-]*$/.test(name))
+      throw invalid(`${JSON.stringify(name)} is no image of the ${whose}: give its registry, name and tag.`);
+  }
   const fault = mtls ? imageFault(image) : undefined;
   if (fault) throw new ManifestError('IMAGE_NOT_IMMUTABLE', fault);
   const { namespace = 'harness-delegate-ng' } = options;
