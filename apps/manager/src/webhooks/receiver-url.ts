@@ -19,7 +19,7 @@ export function readReceiverUrl(text: string, rules: ReceiverRules): URL {
   }
   if (url.hash !== '') throw invalid('has a fragment (#...), which is never sent.');
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && rules.loopbackHttp)) {
-    throw invalid(`begins with ${url.protocol}//, and webhooks are sent by https only.`);
+    throw invalid(`begins with ${url.protocol}//, and webhooks are sent by https only.`, HTTPS);
   }
   const address = url.hostname.replace(/^\[|\]$/g, '');
   if (url.protocol === 'http:' && isIP(address) === 0 && !/(^|\.)localhost$/.test(address)) {
@@ -31,6 +31,7 @@ export function readReceiverUrl(text: string, rules: ReceiverRules): URL {
   return url;
 }
 
+const HTTPS = 'Use https, or on loopback ask the operator to allow http (SALLYPORT_WEBHOOK_LOOPBACK_HTTP).';
 const SIGNED = 'Leave it out: the receiver knows us by the signature.';
 const REACHABLE =
   'Use a public address, or ask the operator to allow private ones (SALLYPORT_WEBHOOK_PRIVATE_ADDRESSES).';
