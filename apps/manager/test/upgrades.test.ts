@@ -227,6 +227,13 @@ managerTest('whether a delegate registered with an image is answered about the o
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1&hostName=host-1'), [200, true, true]);
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1&hostName=host-2'), [200, false, false]);
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.2'), [200, false, false]);
+  const since = clock.now().getTime();
+  await rig.delegate('own', '0.1.0');
+  const path = `/api/upgrade-check/registered?delegateName=own&imageTag=a:24.11.2&since=`;
+  const asked = async (moment: number) =>
+    (await (await rig.agent('upgrader')).call('GET', `${path}${moment}`)).body['resource']?.['connected'];
+  assert.equal(await asked(since), true, 'its version says nothing of its image: it was heard of since');
+  assert.equal(await asked(clock.now().getTime()), false);
   assert.deepEqual(await ask(rig, 'imageTag=a:24.11.1', 'edge-2'), [200, false, false]);
   assert.deepEqual(await ask(other, 'imageTag=a:24.11.1'), [200, false, false]);
 });

@@ -86,7 +86,8 @@ export class UpgradeCheckService {
     const { tag } = readImage(query.imageTag);
     const instances = (await this.#instances(accountId, query.delegateName)).filter(
       (instance) =>
-        runsTag(instance, tag, query.since) &&
+        // Heard of since, not registered since: an instance that restarts on its host keeps its registration.
+        runsTag({ version: instance.version, registeredAt: this.#lastSeen(instance) }, tag, query.since) &&
         (query.hostName === undefined || instance.hostName.endsWith(query.hostName)),
     );
     const connected = instances.some((instance) => this.#isConnected(instance));
@@ -134,6 +135,10 @@ export class UpgradeCheckService {
 
   #isConnected(instance: Delegate): boolean {
     return this.#parts.presence.get(instance.accountId, instance.id) !== undefined || instance.connected;
+  }
+
+  #lastSeen(instance: Delegate): number {
+    return this.#parts.presence.get(instance.accountId, instance.id)?.lastSeen ?? instance.lastSeen;
   }
 
   #now(): number {

@@ -70,9 +70,10 @@ export class UpgradeChecks {
     readonly hostName: string;
     readonly since: number;
   }): Promise<DelegateRegistered> {
+    const { delegateName, imageTag, hostName, since } = query;
     const { resource } = await this.#ask(restResponse(DelegateRegistered), upgradePaths.registered, {
-      ...query,
-      since: String(query.since),
+      ...{ delegateName, imageTag, since: String(since) },
+      ...(hostName !== '' && { hostName }),
     });
     return resource;
   }
