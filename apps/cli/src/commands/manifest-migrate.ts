@@ -59,6 +59,7 @@ export function addMigrate(manifest: Command, tools: Tools): void {
     .option('--delegate <name>', 'which one, in a file with several')
     .option('--ci', 'the delegate runs CI builds: set TI_SERVICE_URL too')
     .addOption(formOption('what the file is (found out when not given)'))
+    .addOption(new Option('--diff', 'print the diff and change nothing, as without --write').conflicts('write'))
     .option('--write', 'change the file, and keep what it was as FILE.sallyport-backup')
     .addOption(new Option('--rollback', 'put FILE.sallyport-backup back, byte for byte').conflicts('write'))
     .addOption(forceOption())
