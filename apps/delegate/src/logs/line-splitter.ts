@@ -20,19 +20,22 @@ export class LineSplitter {
 
   write(chunk: Buffer): void {
     let start = 0;
-    for (let at = 0; at < chunk.length; at += 1) {
-      const byte = chunk[at];
-      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) {
-        this.#afterReturn = false;
-        continue;
-      }
+    let feed = chunk.indexOf(LINE_FEED);
+    let back = chunk.indexOf(CARRIAGE_RETURN);
+    while (feed >= 0 || back >= 0) {
+      const returned = back >= 0 && (feed < 0 || back < feed);
+      const at = returned ? back : feed;
       const rest = chunk.subarray(start, at);
-      start = at + 1;
       const blank = rest.length + this.#pendingBytes === 0;
-      if (byte === LINE_FEED ? !(blank && this.#afterReturn) : !blank) this.#finish(rest);
+      // The LF of a CRLF ends nothing any more; a CR alone does not make an empty line.
+      if (!blank || !(returned || this.#afterReturn)) this.#finish(rest);
       // A CR that ended nothing leaves the LF behind it its meaning: an empty line.
-      this.#afterReturn = byte === CARRIAGE_RETURN && !blank;
+      this.#afterReturn = returned && !blank;
+      start = at + 1;
+      if (returned) back = chunk.indexOf(CARRIAGE_RETURN, start);
+      else feed = chunk.indexOf(LINE_FEED, start);
     }
+    if (start < chunk.length) this.#afterReturn = false;
     this.#keep(chunk.subarray(start));
   }
 
@@ -42,6 +45,10 @@ export class LineSplitter {
   }
 
   #finish(rest: Buffer): void {
+    if (this.#pendingBytes === 0 && rest.length < MAX_LOG_LINE_BYTES) {
+      this.#emit(`${rest.toString()}\n`);
+      return;
+    }
     this.#keep(rest);
     this.#emit(`${Buffer.concat(this.#pending).toString()}\n`);
     this.#pending = [];

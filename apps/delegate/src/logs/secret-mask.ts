@@ -2,6 +2,8 @@ import { formsOfSecret } from './secret-forms.ts';
 
 const MASK = Buffer.from('***');
 const NOTHING = Buffer.alloc(0);
+/** One kilobyte for each state that is visited down to here. */
+const DEPTH_OF_ROWS = 1;
 
 /** A piece of the data under way that is part of a secret. `shown`: its mask has been given out already. */
 interface Hidden {
@@ -33,6 +35,8 @@ export class SecretMask {
   /** Length of the longest form that ends in a state; 0: none does. */
   readonly #found: number[] = [0];
   readonly #begins = new Uint8Array(256);
+  /** Where each byte leads from the states near the root, where ordinary text spends its time; made when first needed. */
+  readonly #rows: Int32Array[] = [];
 
   constructor(secrets: Iterable<string>) {
     for (const secret of secrets) for (const form of formsOfSecret(secret)) this.#add(Buffer.from(form));
@@ -49,7 +53,7 @@ export class SecretMask {
         for (let at = held.length; at < data.length; at += 1) {
           const byte = data[at] ?? 0;
           if (state === 0 && this.#begins[byte] === 0) continue;
-          state = this.#step(state, byte);
+          state = this.#advance(state, byte);
           const length = this.#found[state] ?? 0;
           if (length > 0) hide(hidden, at + 1 - length, at + 1);
         }
@@ -104,6 +108,16 @@ export class SecretMask {
       this.#fallback[state] = fallback;
       this.#found[state] = Math.max(this.#found[state] ?? 0, this.#found[fallback] ?? 0);
     }
+  }
+
+  #advance(state: number, byte: number): number {
+    if ((this.#depth[state] ?? 0) > DEPTH_OF_ROWS) return this.#step(state, byte);
+    let row = this.#rows[state];
+    if (row === undefined) {
+      row = Int32Array.from({ length: 256 }, (_, each) => this.#step(state, each));
+      this.#rows[state] = row;
+    }
+    return row[byte] ?? 0;
   }
 
   #step(from: number, byte: number): number {
