@@ -165,6 +165,13 @@ export const PROXY_CASES: readonly Case[] = [
     broken: (rig) => inspected(rig, 'of-the-connect', 'Contoso web gateway', true),
   },
   {
+    name: 'one in the way of a delegate that has no mTLS yet',
+    cause: 'tls-inspection',
+    status: 'warn',
+    says: /ends TLS: the certificate was issued by "CN=Contoso web gateway"/,
+    broken: (rig) => inspected(rig, 'of-the-client', 'Contoso web gateway', true, false),
+  },
+  {
     name: 'one that bears the name of a product',
     cause: 'tls-inspection',
     says: /seems to end TLS.*"CN=Zscaler Intermediate Root CA".*name of such a product/,

@@ -150,9 +150,9 @@ class Examination {
     }
     const words = answer.ok ? readWords(answer.value) : null;
     const admitted = words !== null && isAdmission(words.code);
-    const suspicious = seen.pair !== null && !server.askedForCertificate;
     const [stranger, accountKnown, upgrade, log] = await Promise.all([
-      suspicious ? this.#stranger() : null,
+      // Where a client certificate is asked for, it is the endpoint itself that asks.
+      server.askedForCertificate ? null : this.#stranger(),
       isAboutAccount(words?.code ?? null) ? this.#accountKnown(manager) : null,
       admitted && !seen.setup.pollOnly ? this.#upgrade(manager) : null,
       admitted ? this.#log() : this.#logElsewhere(manager),

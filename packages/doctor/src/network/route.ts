@@ -79,7 +79,9 @@ function openTcp(
       options.all ? callback(null, all) : callback(null, first?.address ?? '', first?.family ?? 4),
     );
   };
-  const socket = tcpConnect({ host, port, lookup, autoSelectFamily: true });
+  // Node gives each address a quarter of a second and then lets go of it: too little for a satellite, or a busy machine.
+  const autoSelectFamilyAttemptTimeout = Math.max(250, Math.floor(route.limits.stepMs / Math.max(2, all.length)));
+  const socket = tcpConnect({ host, port, lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout });
   socket.on('error', () => socket.destroy());
   const connected = once(socket, 'connect').then(() => socket);
   return bounded(connected, stepSignal(route.limits, route.whole), () => socket.destroy());
