@@ -17,5 +17,5 @@ export * from './readiness.ts';
 export * from './refusals.ts';
 export * from './revocation.ts';
 export * from './tasks.ts';
-export * from './webhooks.ts';
 export * from './upgrades.ts';
+export * from './webhooks.ts';
