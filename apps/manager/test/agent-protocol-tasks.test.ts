@@ -22,14 +22,18 @@ test('a task is acquired unwrapped, again by the same delegate, and by no other'
   const id = await task([], { timeout: 30_000 });
   const answer = await agent.acquire(id);
   assert.equal(answer.status, 200);
-  const { timeout, ...rest } = answer.body as unknown as { timeout: number };
+  const { timeout, logging, ...rest } = answer.body as unknown as {
+    timeout: number;
+    logging: { token: string; abstractions: object };
+  };
+  assert.match(logging.token, /^slg1\.[\w-]+\.[\w-]{43}$/);
+  assert.deepEqual(logging.abstractions, { taskId: id });
   assert.ok(Number.isInteger(timeout) && timeout > 25_000 && timeout <= 30_000);
   assert.deepEqual(rest, {
     id,
     type: 'ECHO',
     data: { say: 'hello' },
     async: true,
-    logging: { token: '', abstractions: { taskId: id } },
     delegate: { id: agent.id, instance_id: agent.id, token: '' },
     capabilities: [],
   });

@@ -20,6 +20,10 @@ const OURS: Readonly<Record<string, readonly string[]>> = {
   sallyport_push_streams: [],
   sallyport_delegates_present: [],
   sallyport_bus_in_step: [],
+  sallyport_handshakes_in_flight: [],
+  sallyport_log_lines_total: [],
+  sallyport_log_bytes_total: [],
+  sallyport_log_tails: [],
   sallyport_http_requests_total: ['method', 'route', 'status'],
   sallyport_http_request_duration_seconds: ['route'],
 };

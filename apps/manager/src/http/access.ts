@@ -67,7 +67,8 @@ export function guardRoute(route: RouteOptions, dependencies: AccessDependencies
       ? dependencies.authenticateAgent
       : keyGuard(route, access, dependencies);
   if (guard === undefined || (access === 'agent' && admitDelegate === undefined)) {
-    throw new Error(`${name} is for ${access}, but no such authentication was given to the app.`);
+    const kind = isLogAccess(access) ? 'log' : 'agent';
+    throw new Error(`${name} is for ${access}, but no ${kind} authentication was given to the app.`);
   }
   const own = route.onRequest === undefined ? [] : [route.onRequest].flat();
   route.onRequest = [guard, ...own] as onRequestAsyncHookHandler[];
