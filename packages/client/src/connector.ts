@@ -22,6 +22,8 @@ export interface ConnectorOptions {
 }
 
 const TCP_KEEP_ALIVE_MS = 60_000;
+/** Node gives each of a host's addresses 250 ms and drops the attempt then: less than one way over a satellite and back. */
+const ATTEMPT_MS = 2_000;
 
 /**
  * Opens one TLS connection to the manager, through the proxy when the settings say so. When it returns, the server's
@@ -39,7 +41,9 @@ export async function openConnection(options: ConnectorOptions): Promise<TLSSock
   const socket = connect({
     host,
     port,
-    ...(tunnel === null ? { lookup: lookupWithLoopback, autoSelectFamily: true } : { socket: tunnel }),
+    ...(tunnel === null
+      ? { lookup: lookupWithLoopback, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ATTEMPT_MS }
+      : { socket: tunnel }),
     ...(isIP(host) === 0 ? { servername: host } : {}),
     secureContext: options.secureContext,
     ALPNProtocols: ['http/1.1'],
