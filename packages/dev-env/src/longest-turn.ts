@@ -6,15 +6,20 @@ export async function longestTurn<T>(work: () => Promise<T>): Promise<{ result: 
   let longest = 0;
   let since = process.threadCpuUsage();
   let pending: NodeJS.Immediate | undefined;
-  const look = () => {
+  const measure = () => {
     const { user, system } = process.threadCpuUsage(since);
     longest = Math.max(longest, user + system);
     since = process.threadCpuUsage();
+  };
+  const look = () => {
+    measure();
     pending = setImmediate(look);
   };
   look();
   try {
     const result = await work();
+    // Work that never waits for another turn ends before the first look.
+    measure();
     return { result, longestMs: longest / 1000 };
   } finally {
     clearImmediate(pending);
