@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type DevAccount, DevManager, eventually, KeptConnection, TestAuthority } from '@sallyport/dev-env';
+import { type DevAccount, DevAgent, DevManager, eventually, KeptConnection, TestAuthority } from '@sallyport/dev-env';
 import { LOG_SERVICE } from '@sallyport/protocol';
 import { LogClient, LogRig } from './log-rig.ts';
 
@@ -346,6 +346,28 @@ test('a STRICT account refuses plain writers, readers with a token and their lin
   await byKey.until(({ outs }) => outs.length === 2);
   const others = new LogClient(mtls, 'acme', { 'x-harness-token': await rig.token(acme) });
   assert.equal((await others.open('k')).status, 401, "another account's endpoint is not its own");
+});
+
+test("a pinned delegate's log token is taken over its certificate only", async () => {
+  const ca = await TestAuthority.create('pins');
+  const account = await dev.account('pins', { caCertificates: ca.certificatePem, mode: 'LOOSE' });
+  const certificate = await ca.client('pinned');
+  const { port } = dev.manager.mtlsAddress;
+  const mtls = rig.keep(await KeptConnection.open({ port, serverName: 'pins.agent.localhost', certificate }));
+  const agent = new DevAgent(mtls, { accountId: 'pins', token: account.token, name: 'pinned' });
+  assert.equal((await agent.register()).status, 200);
+  const task = await dev.must('POST', '/ng/api/tasks?accountIdentifier=pins', { type: 'ECHO', data: {} });
+  const taskId = String(task['id']);
+  const token = String((await agent.acquire(taskId)).body['logging']?.['token']);
+  const headers = { 'x-harness-token': token };
+  const plain = await client(headers, 'pins');
+  assert.equal((await plain.open(`taskId:${taskId}`)).status, 204);
+  await dev.must('PUT', '/ng/api/agent/mtls/delegates/pinned/pinned-certificate?accountIdentifier=pins', {});
+  await plain.connection.gone;
+  const again = await (await client(headers, 'pins')).write(`taskId:${taskId}`, 'stolen\n');
+  assert.deepEqual([again.status, again.headers['x-harness-error']], [401, 'IDENTITY_NOT_ALLOWED']);
+  const pinned = new LogClient(mtls, 'pins', headers);
+  assert.equal((await pinned.write(`taskId:${taskId}`, 'its own\n')).status, 204);
 });
 
 test('no log token, key or line is in the log of the manager', async () => {
