@@ -68,9 +68,7 @@ async function withStored(arena: Arena, bundle: string): Promise<Outcome> {
 }
 
 function databaseFile(folder: string): string {
-  const name = readdirSync(folder).find((file) => file.endsWith('.db'));
-  if (name === undefined) throw new Error('no database in the data folder');
-  return join(folder, name);
+  return join(folder, 'sallyport.db');
 }
 
 const group = 'fail-open';
