@@ -50,15 +50,7 @@ function installed(account: DevAccount, name: string, input: string): string {
 }
 
 async function migrate(account: DevAccount, file: string): Promise<void> {
-  const command = [
-    'manifest',
-    'migrate',
-    file,
-    '--certificate',
-    at('client.crt'),
-    '--certificate-key',
-    at('client.key'),
-  ];
+  const command = ['manifest', 'migrate', file, '--certificate', at('client.crt'), '--key', at('client.key')];
   const bin = join(root, 'apps/cli/bin/sallyport.mjs');
   await promisify(execFile)(process.execPath, [bin, ...command, '--write'], {
     env: {

@@ -162,12 +162,12 @@ test('a key on the command line works and is warned about', async () => {
     url,
     '--ca',
     caFile,
-    '--key',
+    '--api-key',
     'sat.a.b',
   ]);
   assert.equal(exit, 0);
   assert.equal(stdout, 'There are no accounts.\n');
-  assert.match(stderr, /^warning: Other users of this machine can read --key/);
+  assert.match(stderr, /^warning: Other users of this machine can read --api-key/);
   assert.equal(asked.key, 'sat.a.b');
 });
 

@@ -65,7 +65,7 @@ test('a CA and a client certificate of it are what openssl takes for a TLS clien
   assert.match(text, /DNS:edge-1/);
   assert.match(text, /TLS Web Client Authentication/);
   for (const key of ['ca.key', 'client.key']) assert.equal(statSync(at(key)).mode & 0o777, 0o600);
-  const verified = await cert('verify', at('client.crt'), '--certificate-key', at('client.key'), '--ca', at('ca.crt'));
+  const verified = await cert('verify', at('client.crt'), '--key', at('client.key'), '--ca', at('ca.crt'));
   assert.equal(verified.exit, 0, verified.stderr);
   assert.match(verified.stdout, /^Admitted, until /);
 });
@@ -184,10 +184,7 @@ test('a request is signed as a client certificate, and what it asked for beyond 
   assert.equal(signed.exit, 0, signed.stderr);
   assert.match(signed.stderr, /Not granted: /);
   assert.match(openssl('x509', '-in', at('evil.crt'), '-noout', '-ext', 'basicConstraints'), /CA:FALSE/);
-  assert.equal(
-    (await cert('verify', at('evil.crt'), '--certificate-key', at('evil.key'), '--ca', at('ca.crt'))).exit,
-    0,
-  );
+  assert.equal((await cert('verify', at('evil.crt'), '--key', at('evil.key'), '--ca', at('ca.crt'))).exit, 0);
 });
 
 test('a renewed certificate has the same identity and a new key, or the old one when that is asked for', async (t) => {
@@ -204,32 +201,19 @@ test('a renewed certificate has the same identity and a new key, or the old one 
   );
   const subject = (name: string) => openssl('x509', '-in', at(name), '-noout', '-subject', '-ext', 'subjectAltName');
   assert.equal(subject('next.crt'), subject('client.crt'));
-  assert.equal(
-    (await cert('verify', at('next.crt'), '--certificate-key', at('next.key'), '--ca', at('ca.crt'))).exit,
-    0,
-  );
-  assert.equal(
-    (await cert('verify', at('kept.crt'), '--certificate-key', at('client.key'), '--ca', at('ca.crt'))).exit,
-    0,
-  );
+  assert.equal((await cert('verify', at('next.crt'), '--key', at('next.key'), '--ca', at('ca.crt'))).exit, 0);
+  assert.equal((await cert('verify', at('kept.crt'), '--key', at('client.key'), '--ca', at('ca.crt'))).exit, 0);
 });
 
 test('a verdict of no names the reason and the remedy of the gateway', async (t) => {
   const { at, pair, cert } = desk(t);
   await pair();
   await cert('ca', '--name', 'Other CA', '--key-type', 'ec-p256', '--out', at('other'));
-  const refused = await cert(
-    'verify',
-    at('client.crt'),
-    '--certificate-key',
-    at('client.key'),
-    '--ca',
-    at('other.crt'),
-  );
+  const refused = await cert('verify', at('client.crt'), '--key', at('client.key'), '--ca', at('other.crt'));
   assert.equal(refused.exit, 1);
   assert.match(refused.stderr, /UNKNOWN_ISSUER/);
   assert.match(refused.stderr, /Acme CA/);
-  const mismatch = await cert('verify', at('client.crt'), '--certificate-key', at('ca.key'), '--ca', at('ca.crt'));
+  const mismatch = await cert('verify', at('client.crt'), '--key', at('ca.key'), '--ca', at('ca.crt'));
   assert.equal(mismatch.exit, 2);
 });
 

@@ -33,7 +33,7 @@ test('options win over the environment, the environment over the current profile
   };
   assert.equal(resolve({}, variables).key, 'sat.id.env');
   assert.equal(resolve({}, variables).account, 'env');
-  assert.equal(resolve({ key: 'sat.id.option', account: 'option' }, variables).key, 'sat.id.option');
+  assert.equal(resolve({ apiKey: 'sat.id.option', account: 'option' }, variables).key, 'sat.id.option');
   assert.equal(resolve({ account: 'option' }, variables).account, 'option');
 });
 
@@ -64,13 +64,13 @@ test("an account's key names its account when nothing else does; an operator's k
   assert.equal(accountOfKey('pat.acme.id.secret'), 'acme');
   assert.equal(accountOfKey('sat.id.secret'), undefined);
   const url = 'https://new.example';
-  assert.equal(resolve({ url, key: 'pat.blue.id.secret' }).account, 'blue');
-  assert.equal(resolve({ url, key: 'sat.id.secret' }).account, undefined);
+  assert.equal(resolve({ url, apiKey: 'pat.blue.id.secret' }).account, 'blue');
+  assert.equal(resolve({ url, apiKey: 'sat.id.secret' }).account, undefined);
 });
 
 test('a key given for one command goes before the account of a profile that was stored for another key', () => {
   assert.equal(resolve({}, { SALLYPORT_API_KEY: 'pat.blue.id.secret' }).account, 'blue');
-  assert.equal(resolve({ key: 'pat.blue.id.secret', account: 'green' }).account, 'green');
+  assert.equal(resolve({ apiKey: 'pat.blue.id.secret', account: 'green' }).account, 'green');
   // An operator's key names no account, so that the profile's choice still helps.
   assert.equal(resolve({}, { SALLYPORT_API_KEY: 'sat.id.secret' }).account, 'acme');
 });

@@ -6,7 +6,7 @@ import type { Profile, Profiles } from './profiles.ts';
 /** The options that every command takes. */
 export interface GlobalOptions {
   readonly url?: string;
-  readonly key?: string;
+  readonly apiKey?: string;
   readonly ca?: string;
   readonly profile?: string;
   readonly account?: string;
@@ -80,7 +80,7 @@ function connectionSources(options: GlobalOptions, environment: Environment, sto
         );
   const given = {
     name: 'the command line',
-    ...present({ url: options.url, key: options.key, caFile: options.ca, account: options.account }),
+    ...present({ url: options.url, key: options.apiKey, caFile: options.ca, account: options.account }),
   };
   const fromEnvironment = {
     name: 'the environment',

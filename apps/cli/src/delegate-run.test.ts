@@ -30,7 +30,7 @@ before(async () => {
     SALLYPORT_CA_FILE: join(folder, 'server-ca.crt'),
     SALLYPORT_API_KEY: acme.adminKey,
   };
-  const files = ['--certificate', join(folder, 'client.crt'), '--certificate-key', join(folder, 'client.key')];
+  const files = ['--certificate', join(folder, 'client.crt'), '--key', join(folder, 'client.key')];
   const names = ['--name', 'edge-1', '--tag', 'linux', '--tag', 'lab', '--token', 'default_token'];
   delegate = startProcess(['delegate', 'run', ...names, '--manager', manager.mtlsUrl('acme'), ...files], {
     ...environment,

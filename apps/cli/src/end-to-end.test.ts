@@ -42,7 +42,7 @@ async function sallyport(...args: string[]): Promise<string> {
 
 test('from login to a STRICT endpoint and back, as a person does it', async () => {
   const { exit, stdout, stderr } = await runProcess(
-    login('--key-stdin', '--account', 'acme'),
+    login('--api-key-stdin', '--account', 'acme'),
     environment,
     `${manager.operatorKey}\n`,
   );
@@ -84,7 +84,7 @@ test('login asks for the key on a terminal and never shows it', { skip: terminal
 
 test('login with a key that is not valid stores nothing', async () => {
   const config = { SALLYPORT_CONFIG_DIR: join(folder, 'refused') };
-  const { exit, stderr } = await runCommand(login('--key-stdin'), {
+  const { exit, stderr } = await runCommand(login('--api-key-stdin'), {
     environment: config,
     stdin: 'sat.nobody.secret',
   });

@@ -50,7 +50,7 @@ function connected(account: string, environment: Readonly<Record<string, string>
   return (...args: string[]) =>
     runCommand(['manifest', ...args], { now: Date.now(), environment: { ...variables, ...environment } });
 }
-const credentials = (name: string) => ['--certificate', at(`${name}.crt`), '--certificate-key', at(`${name}.key`)];
+const credentials = (name: string) => ['--certificate', at(`${name}.crt`), '--key', at(`${name}.key`)];
 
 /** A delegate as it was installed without mTLS. */
 async function plainManifest(account: string): Promise<string> {

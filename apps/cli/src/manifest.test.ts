@@ -24,7 +24,7 @@ const at = (name: string) => join(folder, name);
 const read = (name: string) => readFileSync(at(name), 'utf8');
 const now = Date.now();
 const manifest = (...args: string[]) => runCommand(['manifest', ...args], { now });
-const credentials = (name: string) => ['--certificate', at(`${name}.crt`), '--certificate-key', at(`${name}.key`)];
+const credentials = (name: string) => ['--certificate', at(`${name}.crt`), '--key', at(`${name}.key`)];
 
 /** Writes a manifest under a name of its own, so that no test sees another one's. */
 function given(name: string, text = delegate()): string {
@@ -176,7 +176,7 @@ test('a refusal has three parts with the line and the reason, ends with 1 and wr
 });
 
 test('refuses a key of another certificate', async () => {
-  const mixed = ['--certificate', at('client.crt'), '--certificate-key', at('another.key')];
+  const mixed = ['--certificate', at('client.crt'), '--key', at('another.key')];
   const refused = await manifest('migrate', given('mixed.yaml'), '--endpoint', ENDPOINT, ...mixed);
   assert.equal(refused.exit, 1);
   assert.match(refused.stderr, /details: KEY_MISMATCH/);
@@ -204,7 +204,7 @@ test('wrong usage ends with 2: no endpoint, half a pair, an address for an endpo
   const file = given('usage.yaml');
   for (const [args, message] of [
     [[], /--endpoint <url> is missing/],
-    [['--endpoint', ENDPOINT, '--certificate', at('client.crt')], /--certificate-key <file> is missing/],
+    [['--endpoint', ENDPOINT, '--certificate', at('client.crt')], /--key <file> is missing/],
     [['--endpoint', 'https://10.0.0.1', '--secret', 'd1-mtls'], /IP address/],
   ] as const) {
     const { exit, stderr } = await manifest('migrate', file, ...args);
@@ -339,7 +339,7 @@ test('generate makes docker and compose files that take the certificate from the
 });
 
 test('generate refuses a key of another certificate, two sources, an image that moves and a password in --proxy', async () => {
-  const mixed = ['--certificate', at('client.crt'), '--certificate-key', at('another.key')];
+  const mixed = ['--certificate', at('client.crt'), '--key', at('another.key')];
   for (const [args, wanted, message] of [
     [mixed, 1, /details: KEY_MISMATCH/],
     [['--secret', 'a', '--issuer', 'b'], 2, /more than one source/],

@@ -31,7 +31,7 @@ const usage: ReadonlyArray<readonly [args: string, message: RegExp, remedy: RegE
   ['task list --limit 0', /whole number from 1 to 500/, /--help/],
   ['completion tcsh', /'tcsh' is invalid/, /--help/],
   ['account list', /No control plane is named/, /sallyport login --url/],
-  ['account list --url http://x --key a.b.c', /does not start with https:/, /https:\/\/HOST:PORT/],
+  ['account list --url http://x --api-key a.b.c', /does not start with https:/, /https:\/\/HOST:PORT/],
   ['account list --url https://x', /no API key for https:\/\/x/, /SALLYPORT_API_KEY/],
 ];
 

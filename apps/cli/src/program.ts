@@ -26,7 +26,7 @@ export function buildProgram(tools: Tools): Command {
   const program = new Command('sallyport')
     .description('mTLS endpoints for delegates: run the control plane, and manage it from anywhere')
     .option('--url <url>', "the control plane's public address, https://HOST:PORT")
-    .option('--key <key>', 'API key (visible in the process list: prefer a profile or SALLYPORT_API_KEY)')
+    .option('--api-key <key>', 'API key (visible in the process list: prefer a profile or SALLYPORT_API_KEY)')
     .option('--ca <file>', "PEM file with the CA of the control plane's certificate")
     .option('--profile <name>', 'use this profile of "sallyport login"')
     .option('--account <account>', 'the account that the command is about')

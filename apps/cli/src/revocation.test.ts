@@ -67,7 +67,8 @@ test('a CRL is uploaded from PEM, DER or standard input, shown, forced and remov
   assert.match(forced.stderr, /^warning: CN=Acme CA: .*took the place of a newer one/m);
   assert.equal(await knock(), 'ADMITTED');
 
-  const { exit, stdout } = await run(['endpoint', 'crl', 'upload', '-', '--json'], { stdin: pem });
+  const newest = await authority.crl([client], { number: 3 });
+  const { exit, stdout } = await run(['endpoint', 'crl', 'upload', '-', '--json'], { stdin: newest });
   assert.equal(exit, 0);
   const [{ issuerKey }] = JSON.parse(stdout) as [{ issuerKey: string }];
   assert.equal((await sallyport('endpoint', 'crl', 'remove', issuerKey)).exit, 0);

@@ -45,7 +45,7 @@ export async function withApi(
 ): Promise<void> {
   const output = outputOf(tools, command);
   const options = command.optsWithGlobals<GlobalOptions>();
-  if (options.key !== undefined) warnOfKeyOnCommandLine(output);
+  if (options.apiKey !== undefined) warnOfKeyOnCommandLine(output);
   const connection = resolveConnection(options, tools.environment, await storedProfiles(tools, output));
   // Loaded here: help, completion and wrong usage answer without the weight of an HTTP client.
   const { openApi } = await import('./api.ts');
@@ -60,7 +60,7 @@ export async function withApi(
 export function warnOfKeyOnCommandLine(output: Output): void {
   output.warn(
     'KEY_ON_COMMAND_LINE',
-    'Other users of this machine can read --key in the process list: use a profile or SALLYPORT_API_KEY.',
+    'Other users of this machine can read --api-key in the process list: use a profile or SALLYPORT_API_KEY.',
   );
 }
 

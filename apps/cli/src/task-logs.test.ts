@@ -32,7 +32,7 @@ before(async () => {
     SALLYPORT_API_KEY: acme.adminKey,
     CALLERS_TOKEN: 'hunter2-of-the-caller',
   };
-  const files = ['--certificate', join(folder, 'client.crt'), '--certificate-key', join(folder, 'client.key')];
+  const files = ['--certificate', join(folder, 'client.crt'), '--key', join(folder, 'client.key')];
   const names = ['--name', 'edge-1', '--token', 'default_token'];
   delegate = startProcess(['delegate', 'run', ...names, '--manager', manager.mtlsUrl('acme'), ...files], {
     ...environment,

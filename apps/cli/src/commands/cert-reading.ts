@@ -113,17 +113,17 @@ export function addReadingCommands(cert: Command, tools: Tools): void {
       );
     });
 
-  example(cert.command('verify'), 'sallyport cert verify client.crt --certificate-key client.key --ca ca.crt')
+  example(cert.command('verify'), 'sallyport cert verify client.crt --key client.key --ca ca.crt')
     .description(
       "the gateway's verdict on a client certificate under the CA bundle of --ca, by a real TLS handshake in memory",
     )
     .argument('<certificate>', 'client.crt, with its intermediates')
-    .addOption(required(new Option('--certificate-key <file>', 'its key: a handshake cannot be made without it')))
-    .action(async (certificate: string, { certificateKey }: { certificateKey: string }, command: Command) => {
+    .addOption(required(new Option('--key <file>', 'its key: a handshake cannot be made without it')))
+    .action(async (certificate: string, { key }: { key: string }, command: Command) => {
       const { ca } = command.optsWithGlobals<GlobalOptions>();
       if (ca === undefined)
         throw usageError('--ca <file> is missing.', 'Name the CA bundle of the endpoint with --ca.');
-      const { verdict } = await verification(ca, certificate, certificateKey, new Date(tools.now()));
+      const { verdict } = await verification(ca, certificate, key, new Date(tools.now()));
       if (!verdict.admitted) {
         throw new CliError(verdict.message, { code: verdict.reason, exit: EXIT.failure, remedy: verdict.remedy });
       }

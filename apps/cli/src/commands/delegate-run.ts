@@ -16,13 +16,13 @@ interface RunOptions {
   readonly manager?: string;
   readonly token?: string;
   readonly certificate?: string;
-  readonly certificateKey?: string;
+  readonly key?: string;
 }
 
 export function delegateRunCommand(tools: Tools): Command {
   return example(
     new Command('run'),
-    'sallyport delegate run --name edge-1 --token production --certificate client.crt --certificate-key client.key --manager https://acme.agent.localhost:8443',
+    'sallyport delegate run --name edge-1 --token production --certificate client.crt --key client.key --manager https://acme.agent.localhost:8443',
   )
     .description('run a delegate in the foreground, set up by the environment of a delegate and these options')
     .option('--name <name>', 'DELEGATE_NAME')
@@ -30,7 +30,7 @@ export function delegateRunCommand(tools: Tools): Command {
     .option('--manager <url>', "MANAGER_HOST_AND_PORT (the profile's URL when neither is given)")
     .option('--token <name>', 'name of the token that it takes from the API, in place of DELEGATE_TOKEN')
     .option('--certificate <file>', 'DELEGATE_CLIENT_CERTIFICATE_PATH')
-    .option('--certificate-key <file>', 'DELEGATE_CLIENT_CERTIFICATE_KEY_PATH')
+    .option('--key <file>', 'DELEGATE_CLIENT_CERTIFICATE_KEY_PATH')
     .action(async (options: RunOptions, command: Command) => {
       const environment = await settings(tools, options, command);
       await runUntilSignal(() => start(tools, environment));
@@ -63,8 +63,7 @@ async function settings(tools: Tools, options: RunOptions, command: Command): Pr
     DELEGATE_TAGS: options.tag?.join(','),
     MANAGER_HOST_AND_PORT: options.manager,
     DELEGATE_CLIENT_CERTIFICATE_PATH: options.certificate === undefined ? undefined : resolve(options.certificate),
-    DELEGATE_CLIENT_CERTIFICATE_KEY_PATH:
-      options.certificateKey === undefined ? undefined : resolve(options.certificateKey),
+    DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: options.key === undefined ? undefined : resolve(options.key),
   };
   const environment = { ...tools.environment.variables, ...defined(given) };
   if (options.token === undefined && environment['ACCOUNT_ID'] && environment['MANAGER_HOST_AND_PORT'])

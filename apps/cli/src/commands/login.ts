@@ -12,13 +12,13 @@ import { ask, readAll } from '../terminal.ts';
 const DEFAULT_PROFILE = 'default';
 
 interface LoginOptions extends GlobalOptions {
-  readonly keyStdin?: boolean;
+  readonly apiKeyStdin?: boolean;
 }
 
 export function loginCommand(tools: Tools): Command {
   return example(new Command('login'), 'sallyport login --url https://127.0.0.1:7443 --ca ca.crt --account acme')
     .description('ask for an API key, try it, and store it with the URL as a profile, which becomes the current one')
-    .option('--key-stdin', 'read the key from standard input instead of asking for it')
+    .option('--api-key-stdin', 'read the key from standard input instead of asking for it')
     .action(async (_options: object, command: Command) => {
       const options = command.optsWithGlobals<LoginOptions>();
       const output = outputOf(tools, command);
@@ -86,19 +86,19 @@ function targetOf(options: LoginOptions, tools: Tools, existing: Profile | undef
 
 async function readKey(tools: Tools, options: LoginOptions, output: Output): Promise<string> {
   const { terminal } = tools;
-  if (options.keyStdin === true && options.key !== undefined) {
-    throw usageError('--key and --key-stdin exclude each other.', 'Give one of them.');
+  if (options.apiKeyStdin === true && options.apiKey !== undefined) {
+    throw usageError('--api-key and --api-key-stdin exclude each other.', 'Give one of them.');
   }
   let key: string;
-  if (options.keyStdin === true) {
+  if (options.apiKeyStdin === true) {
     key = (await readAll(terminal.stdin, 4096)).trim();
-  } else if (options.key !== undefined) {
+  } else if (options.apiKey !== undefined) {
     warnOfKeyOnCommandLine(output);
-    key = options.key;
+    key = options.apiKey;
   } else if (terminal.stdin.isTTY === true) {
     key = await ask(terminal, 'API key (not shown): ', { secret: true });
   } else {
-    throw usageError('There is no terminal to ask for the key on.', 'Pipe it in with --key-stdin.');
+    throw usageError('There is no terminal to ask for the key on.', 'Pipe it in with --api-key-stdin.');
   }
   if (key === '')
     throw usageError('The API key is empty.', 'Give the whole key: three or four parts with dots between them.');

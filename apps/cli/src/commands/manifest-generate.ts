@@ -17,11 +17,11 @@ import { endpointBundle, prepareInspector } from '../manifest/certificate-inspec
 import { type ConnectedAccount, connectedAccount } from '../manifest/connected-account.ts';
 import {
   type CertificateFiles,
-  certificateKeyOption,
   certificateOption,
   formOption,
   hostFiles,
   hostFolderOption,
+  keyOption,
   kubernetesName,
   organizationOption,
   type ProjectArguments,
@@ -95,7 +95,7 @@ export function addGenerate(manifest: Command, tools: Tools): void {
       "URL of the account's mTLS endpoint, or of a plain manager (the control plane's word when not given)",
     )
     .addOption(certificateOption())
-    .addOption(certificateKeyOption())
+    .addOption(keyOption())
     .addOption(secretOption())
     .addOption(hostFolderOption())
     .option(
@@ -206,7 +206,7 @@ function connectionOf(
     if (mtls === undefined && (form === 'docker-command' || form === 'compose'))
       throw usageError(
         `The account ${connected.account} has an mTLS endpoint, and no certificate is named.`,
-        'Name its folder with --host-folder, or its files with --certificate and --certificate-key.',
+        'Name its folder with --host-folder, or its files with --certificate and --key.',
       );
     return {
       endpoint: connected.endpoint.url,
@@ -222,7 +222,7 @@ function connectionOf(
 
 /** Exactly one source of the certificate; none makes a plain delegate. */
 function certificateOf(
-  { secret, hostFolder, issuer, issuerKind, certificate, certificateKey }: Options,
+  { secret, hostFolder, issuer, issuerKind, certificate, key }: Options,
   form: ManifestForm,
   pair: { readonly certificatePem: string; readonly keyPem: string } | undefined,
 ): ClientCertificate | undefined {
@@ -230,7 +230,7 @@ function certificateOf(
   if (given.length > 1)
     throw usageError(
       'The certificate has more than one source.',
-      'Give one: --certificate and --certificate-key, --secret, --host-folder or --issuer.',
+      'Give one: --certificate and --key, --secret, --host-folder or --issuer.',
     );
   if (issuerKind !== undefined && issuer === undefined)
     throw usageError('--issuer-kind needs --issuer.', 'Name the issuer too.');
@@ -238,10 +238,10 @@ function certificateOf(
   if (secret !== undefined) return { from: 'secret', secretName: secret };
   const onHost = hostFiles(hostFolder);
   if (onHost !== undefined) return { from: 'files', ...onHost };
-  if (pair === undefined || certificate === undefined || certificateKey === undefined) return undefined;
+  if (pair === undefined || certificate === undefined || key === undefined) return undefined;
   // Docker on this machine takes the very files that were named.
   return form === 'docker-command' || form === 'compose'
-    ? { from: 'files', certificate: resolve(certificate), key: resolve(certificateKey) }
+    ? { from: 'files', certificate: resolve(certificate), key: resolve(key) }
     : { from: 'pem', ...pair };
 }
 

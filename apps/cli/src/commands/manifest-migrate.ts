@@ -12,11 +12,11 @@ import { type ConnectedAccount, connectedAccount } from '../manifest/connected-a
 import { type ManifestFile, readManifestFile, replaceKeepingBackup, rollBack } from '../manifest/manifest-file.ts';
 import {
   type CertificateFiles,
-  certificateKeyOption,
   certificateOption,
   formOption,
   hostFiles,
   hostFolderOption,
+  keyOption,
   organizationOption,
   type ProjectArguments,
   projectOption,
@@ -42,7 +42,7 @@ interface Options extends CertificateFiles, ProjectArguments {
 export function addMigrate(manifest: Command, tools: Tools): void {
   example(
     manifest.command('migrate'),
-    'sallyport manifest migrate delegate.yaml --endpoint https://acme.agent.example.com --certificate client.crt --certificate-key client.key',
+    'sallyport manifest migrate delegate.yaml --endpoint https://acme.agent.example.com --certificate client.crt --key client.key',
   )
     .description('move a delegate to an mTLS endpoint: print the diff, or change the file with --write')
     .argument('<file>', 'Kubernetes manifest, Helm values, helm or docker command, compose file, or upgrader config')
@@ -51,7 +51,7 @@ export function addMigrate(manifest: Command, tools: Tools): void {
       "URL of the account's mTLS endpoint, with its port unless 443 (the control plane's word when not given)",
     )
     .addOption(certificateOption())
-    .addOption(certificateKeyOption())
+    .addOption(keyOption())
     .addOption(secretOption())
     .addOption(hostFolderOption())
     .addOption(organizationOption())
@@ -118,10 +118,8 @@ function endpointOf(connected: ConnectedAccount | undefined): string {
 }
 
 /** Docker on this machine takes the very files that were named. */
-const filesHere = ({ certificate, certificateKey }: CertificateFiles) =>
-  certificate === undefined || certificateKey === undefined
-    ? undefined
-    : { certificate: resolve(certificate), key: resolve(certificateKey) };
+const filesHere = ({ certificate, key }: CertificateFiles) =>
+  certificate === undefined || key === undefined ? undefined : { certificate: resolve(certificate), key: resolve(key) };
 
 /** Companions first: a manifest must not name a Secret whose file could not be written. */
 async function write(file: ManifestFile, { text, companions }: Migration, { force = false, certificate }: Options) {

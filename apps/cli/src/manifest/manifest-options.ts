@@ -17,10 +17,10 @@ export const formOption = (description: string): Option =>
   new Option('--form <form>', description).choices(Object.keys(FORMS)).argParser(oneOf<ManifestForm>(FORMS));
 
 export const certificateOption = (): Option =>
-  new Option('--certificate <file>', 'client.crt, with its intermediates; needs --certificate-key');
+  new Option('--certificate <file>', 'client.crt, with its intermediates; needs --key');
 
-export const certificateKeyOption = (): Option =>
-  new Option('--certificate-key <file>', 'client.key: it goes into the file, whose rights for others then end');
+export const keyOption = (): Option =>
+  new Option('--key <file>', 'client.key: it goes into the file, whose rights for others then end');
 
 export const secretOption = (): Option =>
   new Option('--secret <name>', 'name of the Secret that holds client.crt and client.key in the cluster').argParser(
@@ -50,17 +50,17 @@ export interface ProjectArguments {
 
 export interface CertificateFiles {
   readonly certificate?: string;
-  readonly certificateKey?: string;
+  readonly key?: string;
 }
 
-/** The pair of --certificate and --certificate-key; undefined when neither is given. */
-export async function readPairOf({ certificate, certificateKey }: CertificateFiles) {
-  if (certificate === undefined && certificateKey === undefined) return undefined;
-  if (certificate === undefined || certificateKey === undefined) {
-    const missing = certificate === undefined ? '--certificate' : '--certificate-key';
-    throw usageError(`${missing} <file> is missing.`, 'Give both, --certificate and --certificate-key.');
+/** The pair of --certificate and --key; undefined when neither is given. */
+export async function readPairOf({ certificate, key }: CertificateFiles) {
+  if (certificate === undefined && key === undefined) return undefined;
+  if (certificate === undefined || key === undefined) {
+    const missing = certificate === undefined ? '--certificate' : '--key';
+    throw usageError(`${missing} <file> is missing.`, 'Give both, --certificate and --key.');
   }
-  return { certificatePem: await readLocalText(certificate), keyPem: await readLocalText(certificateKey) };
+  return { certificatePem: await readLocalText(certificate), keyPem: await readLocalText(key) };
 }
 
 /** Where docker finds the two on its host; undefined when not given. */
