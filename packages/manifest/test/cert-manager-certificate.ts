@@ -1,4 +1,5 @@
-// The fields of cert-manager's Certificate (cert-manager.io/v1) that a delegate's may have, by its public API reference.
+// The fields of cert-manager's Certificate (cert-manager.io/v1) that a delegate's may have, by its public API reference:
+// the package with its schema lets unknown fields and any duration pass.
 import { isMap, type Plain, type PlainMap } from './plain-objects.ts';
 
 const duration = (value: Plain) => typeof value === 'string' && /^(?:\d+(?:h|m|s))+$/.test(value);

@@ -1,6 +1,7 @@
 // What a strict API server says about an object: kubernetes-models knows types, required fields and enumerations but
 // lets unknown fields pass, and @kubernetes/client-node knows every field by name. Together they are strict.
 import * as client from '@kubernetes/client-node';
+import { Certificate } from '@kubernetes-models/cert-manager/cert-manager.io/v1/Certificate';
 import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1';
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v1';
 import { CronJob } from 'kubernetes-models/batch/v1';
@@ -36,7 +37,8 @@ const known: Readonly<Record<string, readonly [string, new (object: never) => Sc
 /** Every way in which the object breaks its schema, unknown fields included; empty when it is valid. */
 export function schemaProblems(object: PlainMap): string[] {
   const kind = `${String(object['apiVersion'])} ${String(object['kind'])}`;
-  if (kind === 'cert-manager.io/v1 Certificate') return certificateProblems(object);
+  if (kind === 'cert-manager.io/v1 Certificate')
+    return [...certificateProblems(object), ...faults(new Certificate(object as never), kind)];
   const [model, Schema] = known[kind] ?? [];
   if (model === undefined || Schema === undefined) return [`${kind} is not a kind that the tests have a schema for`];
   return [...unknownFields(object, model, kind), ...faults(new Schema(object as never), kind)];

@@ -127,6 +127,6 @@ describe('the schemas refuse', () => {
     });
     assert.deepEqual(schemaProblems(certificate({ duration: '2160h', usages: ['client auth'] })), []);
     for (const spec of [{ duration: '90d' }, { usages: ['clientAuth'] }, { secret: 's' }, { privateKey: { size: 1 } }])
-      assert.equal(schemaProblems(certificate(spec)).length, 1, JSON.stringify(spec));
+      assert.notDeepEqual(schemaProblems(certificate(spec)), [], JSON.stringify(spec));
   });
 });
