@@ -46,9 +46,9 @@ if (script === undefined) {
   process.stderr.write('usage: run.mjs SCRIPT [ARGUMENT ...]\n');
   process.exit(2);
 }
-const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', join(root, script), ...args], {
-  stdio: 'inherit',
-});
+// The memory for short-lived objects is bounded as by the command's own starter, apps/cli/bin/sallyport.mjs.
+const options = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
+const child = spawn(pinnedNode, [...options, join(root, script), ...args], { stdio: 'inherit' });
 // On a terminal Ctrl-C reaches the child by itself, being of the same process group; a second copy would look like an
 // impatient second Ctrl-C. A supervisor signals this process alone.
 const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;

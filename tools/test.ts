@@ -13,6 +13,8 @@ function step(title: string, command: string, args: readonly string[]): void {
   const started = performance.now();
   const env: NodeJS.ProcessEnv = {
     ...process.env,
+    // Most of a test's start is reading TypeScript: what one process has compiled, the next ones of this run take over.
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled'),
     PATH: `${join(root, 'node_modules', '.bin')}:${process.env['PATH']}`,
   };
   const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });

@@ -43,7 +43,9 @@ export class Sallyport {
     dataDirectory: string,
     nodeOptions: readonly string[] = [],
   ): Promise<Sallyport> {
-    const worker = await children.worker<ManagerCommands>(new URL('manager-process.ts', import.meta.url), nodeOptions);
+    // As the command starts it.
+    const options = ['--max-semi-space-size=16', ...nodeOptions];
+    const worker = await children.worker<ManagerCommands>(new URL('manager-process.ts', import.meta.url), options);
     const sallyport = new Sallyport(worker, certificates, {
       SALLYPORT_DATA_DIR: dataDirectory,
       SALLYPORT_PUBLIC_LISTEN: '127.0.0.1:0',

@@ -27,9 +27,17 @@ if (pinnedNode === null) {
   process.exit(1);
 }
 
-const child = spawn(pinnedNode, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
+const child = spawn(
+  pinnedNode,
+  [
+    '--disable-warning=ExperimentalWarning',
+    // Under a flood V8 would let short-lived objects take over 100 MiB before it collects them; this costs no CPU that shows.
+    '--max-semi-space-size=16',
+    main,
+    ...process.argv.slice(2),
+  ],
+  { stdio: 'inherit' },
+);
 child.on('error', (error) => {
   process.stderr.write(`error: cannot start ${pinnedNode}: ${error.message}\n`);
   process.exit(1);

@@ -77,6 +77,8 @@ for (const [store, settings] of Object.entries({ SQLite: async () => ({}), Postg
     const manager = await killable(t, await settings(), receiver);
     await manager.setMode('STRICT');
     const [queued] = await manager.deliveries();
+    // Between two attempts: one that is cut short on PostgreSQL is made again only when the dead process's claim has run out.
+    await eventually('the first attempt has failed', async () => (await manager.deliveries())[0]?.attempts === 1);
     await manager.again();
     await receiver.resume();
     const told = await receiver.next('endpoint.changed');

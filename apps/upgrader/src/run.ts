@@ -1,11 +1,7 @@
 import type { Logger } from 'pino';
 import { EXIT, type ExitCode, UpgradeError } from './config/exit-codes.ts';
-import {
-  ConfigurationError,
-  type Environment,
-  readUpgraderConfig,
-  type UpgraderConfig,
-} from './config/upgrader-config.ts';
+import type { Environment } from './config/settings.ts';
+import { ConfigurationError, readUpgraderConfig, type UpgraderConfig } from './config/upgrader-config.ts';
 import { createLogger } from './logger.ts';
 import { UpgradeChecks } from './manager/upgrade-checks.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff } from './backoff.ts';
 import type { StreamedAnswer } from './connection-set.ts';
 import { ManagerError, TransportError } from './errors.ts';
-import type { ManagerRequest } from './manager-client.ts';
+import type { ManagerRequest } from './manager-request.ts';
 import { explainTransportFailure } from './transport-failures.ts';
 
 export interface ServerSentEvent {

@@ -13,6 +13,7 @@ export { isCertificateRefusal, ManagerError, TransportError, type TransportFailu
 export { EventParser, type EventStreamRequest, type ServerSentEvent } from './event-stream.ts';
 export { isLoopbackName, lookupWithLoopback } from './loopback-names.ts';
 export * from './manager-client.ts';
+export * from './manager-request.ts';
 export type { ManagerStream, StreamEnd } from './manager-stream.ts';
 export { type ProxyReading, type ProxySettings, proxyFor, readProxySettings } from './proxy-settings.ts';
 export { Secret } from './secret.ts';

@@ -6,6 +6,7 @@ import type { ClientIdentity } from './client-identity.ts';
 import { ConnectionSet, type ConnectionSettings, type RawRequest, type StreamedAnswer } from './connection-set.ts';
 import { isCertificateRefusal, TransportError } from './errors.ts';
 import { type EventStreamRequest, followEvents, type ServerSentEvent } from './event-stream.ts';
+import type { ManagerRequest } from './manager-request.ts';
 import { type ManagerStream, openManagerStream } from './manager-stream.ts';
 import type { ProxySettings } from './proxy-settings.ts';
 import { Rotation, type RotationTimings } from './rotation.ts';
@@ -40,18 +41,6 @@ export interface ManagerClientOptions {
    * yet, so that there is nothing to keep. Without it a new pair is used at once.
    */
   readonly rotationProbe?: () => ManagerRequest | null;
-}
-
-export interface ManagerRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  /** On top of the client's own. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON. */
-  readonly body?: unknown;
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
 }
 
 interface Events {

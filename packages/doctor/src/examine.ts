@@ -13,6 +13,7 @@ import {
 import type { Finding } from '@sallyport/manifest';
 import { agentPaths } from '@sallyport/protocol';
 import { describeCertificate, takePeerCertificates } from '@sallyport/trust';
+import type { Environment } from './environment.ts';
 import { readClientPair } from './files/client-pair.ts';
 import type { FileLook, FileSource } from './files/file-source.ts';
 import { machineFiles } from './files/machine-files.ts';
@@ -21,7 +22,7 @@ import { type Answer, ask, type Question } from './network/exchange.ts';
 import { type Route, walk } from './network/route.ts';
 import { failed, type Step, TIME_LIMITS, type TimeLimits } from './network/step.ts';
 import type { LogService, Seen, ServerView } from './seen.ts';
-import { type Address, type Environment, type Problem, readSetup, targetOf } from './setup.ts';
+import { type Address, type Problem, readSetup, targetOf } from './setup.ts';
 
 export interface DoctorInput {
   readonly environment: Environment;

@@ -1,8 +1,8 @@
 import { isAbsolute, join } from 'node:path';
 import { check, type DelegateDescription, type Finding } from '@sallyport/manifest';
+import type { Environment } from './environment.ts';
 import { describedFiles, type FileSource } from './files/file-source.ts';
 import { machineFiles } from './files/machine-files.ts';
-import type { Environment } from './setup.ts';
 
 /** What a manifest says about one delegate, in the form in which `diagnose` takes it. */
 export interface DescribedDelegate {

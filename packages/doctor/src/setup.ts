@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
 import { type ProxySettings, readProxySettings, Secret } from '@sallyport/client';
+import type { Environment } from './environment.ts';
 import { readToken, type TokenReading } from './token-form.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Something wrong with one variable. */
 export interface Problem {

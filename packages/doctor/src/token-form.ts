@@ -1,6 +1,6 @@
 import { Secret } from '@sallyport/client';
 import { normaliseDelegateToken } from '@sallyport/protocol';
-import type { Environment } from './setup.ts';
+import type { Environment } from './environment.ts';
 
 /** The delegate token as the environment gives it. `problem` says what is wrong with its form, never what it is. */
 export type TokenReading =

@@ -3,7 +3,12 @@ import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { LogLine } from '@sallyport/protocol';
 import { Type } from 'typebox';
 import { Check } from 'typebox/value';
-import type { SpoolBudget } from './spool-folder.ts';
+
+/** Bytes of lines in all files of one folder together. */
+export interface SpoolBudget {
+  readonly limit: number;
+  used: number;
+}
 
 /** What must be known to deliver a spool that a delegate left behind. The token is good for this one stream. */
 export const SpoolHeader = Type.Object({
@@ -117,10 +122,16 @@ export class SpoolFile {
       bytes += size;
     }
     if (texts.length === 0) return 0;
-    // At a place of its own: what a full disk cut short is overwritten.
-    await this.#file.write(Buffer.from(texts.join('')), 0, bytes, this.#size);
-    this.#size += bytes;
+    // Taken before anything is waited for: another file of the folder may look for room meanwhile.
     this.#budget.used += bytes;
+    try {
+      // At a place of its own: what a full disk cut short is overwritten.
+      await this.#file.write(Buffer.from(texts.join('')), 0, bytes, this.#size);
+    } catch (error) {
+      this.#budget.used -= bytes;
+      throw error;
+    }
+    this.#size += bytes;
     this.#lastSpooled = lines[texts.length - 1]?.pos ?? this.#lastSpooled;
     return texts.length;
   }

@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SpoolFile, type SpoolHeader } from './spool-file.ts';
-
-/** Bytes of lines in all files of the folder together. */
-export interface SpoolBudget {
-  readonly limit: number;
-  used: number;
-}
+import { type SpoolBudget, SpoolFile, type SpoolHeader } from './spool-file.ts';
 
 const NAME = /^(\d+)-[0-9a-f-]{36}\.spool$/;
 

@@ -7,7 +7,6 @@ import { createGzip } from 'node:zlib';
 import { SallyportError } from '@sallyport/protocol';
 import { Disk } from 'flydrive';
 import { FSDriver } from 'flydrive/drivers/fs';
-import { S3Driver } from 'flydrive/drivers/s3';
 
 /** S3 or a service that speaks it. */
 export interface S3Settings {
@@ -46,28 +45,22 @@ export class BlobStorage {
   readonly #root: string | null;
   #spooled = 0;
 
-  constructor({ folder, s3, credentials }: BlobStorageOptions) {
-    this.#spool = join(folder, `log-spool-${process.pid}`);
+  private constructor(disk: Disk, spool: string, root: string | null) {
+    this.#disk = disk;
+    this.#spool = spool;
+    this.#root = root;
+  }
+
+  /** Makes the folders that it needs. */
+  static async open({ folder, s3, credentials }: BlobStorageOptions): Promise<BlobStorage> {
+    const spool = join(folder, `log-spool-${process.pid}`);
     // What a process of the same number left behind when it was killed.
-    rmSync(this.#spool, { recursive: true, force: true });
-    mkdirSync(this.#spool, { recursive: true, mode: 0o700 });
-    this.#root = s3 === null ? join(folder, 'log-blobs') : null;
-    if (this.#root !== null) mkdirSync(this.#root, { recursive: true, mode: 0o700 });
-    this.#disk = new Disk(
-      s3 === null
-        ? new FSDriver({ location: join(folder, 'log-blobs'), visibility: 'private' })
-        : new S3Driver({
-            bucket: s3.bucket,
-            region: s3.region,
-            visibility: 'private',
-            // Most services other than Amazon's know no ACLs, and a bucket's own policy is what counts.
-            supportsACL: false,
-            ...(s3.endpoint !== null && { endpoint: s3.endpoint, forcePathStyle: true }),
-            ...(credentials !== null && { credentials: { ...credentials } }),
-            requestChecksumCalculation: 'WHEN_REQUIRED',
-            responseChecksumValidation: 'WHEN_REQUIRED',
-          }),
-    );
+    rmSync(spool, { recursive: true, force: true });
+    mkdirSync(spool, { recursive: true, mode: 0o700 });
+    if (s3 !== null) return new BlobStorage(new Disk(await s3Driver(s3, credentials)), spool, null);
+    const root = join(folder, 'log-blobs');
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    return new BlobStorage(new Disk(new FSDriver({ location: root, visibility: 'private' })), spool, root);
   }
 
   /**
@@ -135,4 +128,20 @@ async function flushToDisk(file: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Loaded here: the SDK behind it is larger than the rest of the program, which mostly runs without it. */
+async function s3Driver({ bucket, region, endpoint }: S3Settings, credentials: S3Credentials | null) {
+  const { S3Driver } = await import('flydrive/drivers/s3');
+  return new S3Driver({
+    bucket,
+    region,
+    visibility: 'private',
+    // Most services other than Amazon's know no ACLs, and a bucket's own policy is what counts.
+    supportsACL: false,
+    ...(endpoint !== null && { endpoint, forcePathStyle: true }),
+    ...(credentials !== null && { credentials: { ...credentials } }),
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
 }

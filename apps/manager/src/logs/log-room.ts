@@ -64,7 +64,7 @@ export async function openLogRoom(parts: LogRoomParts): Promise<LogRoom> {
   const { config, secrets, bus, clock, logger } = parts;
   const own = config.usesPostgres ? null : await openLogDatabase(join(config.dataDirectory, 'sallyport-logs.db'));
   const database = own?.database ?? parts.database;
-  const storage = new BlobStorage({
+  const storage = await BlobStorage.open({
     folder: config.dataDirectory,
     s3: config.logs.s3,
     credentials: secrets.s3Credentials,

@@ -31,7 +31,7 @@ async function room(t: TestContext, { database, dialect }: Database, limits: Ret
   const clock = { at: 100 * DAY, now: () => new Date(clock.at) };
   const accounts = new AccountStore(database);
   const births = new AccountBirths(accounts, bus);
-  const storage = new BlobStorage({ folder, s3: null, credentials: null });
+  const storage = await BlobStorage.open({ folder, s3: null, credentials: null });
   const lines = new LineStore(database);
   const blobs = new BlobStore(database);
   const archiver = new LogArchiver({ lines, blobs, storage, clock, logger, onEnded: () => undefined });

@@ -1,7 +1,8 @@
 import { parseImageReference, parseRepository } from '@sallyport/protocol';
 import { CronSchedule } from '../schedule.ts';
 import type { ConfigValue } from './config-file.ts';
-import type { Environment } from './upgrader-config.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Keys of config.yaml, and the environment variable that stands for one in the docker form. */
 export const KEYS: Readonly<Record<string, string | null>> = {

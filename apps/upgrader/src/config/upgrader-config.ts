@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import { type ProxySettings, Secret } from '@sallyport/client';
 import { normaliseDelegateToken } from '@sallyport/protocol';
 import { readConfigFile } from './config-file.ts';
-import { checkKeys, Settings } from './settings.ts';
+import { checkKeys, type Environment, Settings } from './settings.ts';
 import { readProxy } from './upgrader-proxy.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the delegate runs. */
 export type Target =
