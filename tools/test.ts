@@ -40,6 +40,8 @@ step('tests', process.execPath, [
   '--disable-warning=ExperimentalWarning',
   '--test',
   '--test-concurrency=3',
+  // Whatever hangs is named, instead of holding up the run for ever.
+  '--test-timeout=240000',
   '--test-reporter=spec',
   `--test-global-setup=${join(root, 'tests', 'global-setup.ts')}`,
   ...files,

@@ -19,8 +19,8 @@ mkdirSync(join(folder, 'node_modules/node/bin'), { recursive: true });
 writeFileSync(
   pinned,
   `#!${process.execPath}
-const [flag, main, verb, ...rest] = process.argv.slice(2);
-if (verb === 'args') { console.log(JSON.stringify({ flag, main, rest })); process.exit(42); }
+const [main, verb, ...rest] = process.argv.slice(2).filter((argument) => !/^--(disable-warning|max-semi-space-size)=/.test(argument));
+if (verb === 'args') { console.log(JSON.stringify({ flags: process.argv.slice(2, 4), main, rest })); process.exit(42); }
 if (verb === 'stdin') process.stdin.pipe(process.stdout);
 if (verb === 'die') process.kill(process.pid, 'SIGKILL');
 if (verb === 'signals') {
@@ -43,17 +43,22 @@ async function seen(child: ChildProcess, text: string): Promise<void> {
   let output = '';
   const { stdout } = child;
   assert.ok(stdout);
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the launcher ended with ${String(code)} before it showed "${text}": ${output}`);
+  });
   while (!output.includes(text)) {
-    const [chunk] = (await once(stdout, 'data')) as [Buffer];
+    const [chunk] = (await Promise.race([once(stdout, 'data'), ended])) as [Buffer];
     output += chunk.toString();
   }
+  // It ends sooner or later, and nobody waits for that here any more.
+  ended.catch(() => undefined);
 }
 
 test('the launcher hands its arguments to the pinned Node and ends with its exit code', () => {
   const { status, stdout } = launch('args', 'endpoint', '--', 'a b', '--json');
   assert.equal(status, 42);
   assert.deepEqual(JSON.parse(stdout), {
-    flag: '--disable-warning=ExperimentalWarning',
+    flags: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'],
     main: join(folder, 'apps/cli/src/main.ts'),
     rest: ['endpoint', '--', 'a b', '--json'],
   });
