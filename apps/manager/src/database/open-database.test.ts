@@ -142,10 +142,11 @@ test('a second process on the same file is turned away, and may come when the fi
   const file = join(temporaryFolder(t), 'sallyport.db');
   const script = `
     const { openDatabase } = await import(${JSON.stringify(join(import.meta.dirname, 'open-database.ts'))});
-    const { database } = await openDatabase({ file: ${JSON.stringify(file)} });
-    await database.insertInto('accounts').values({ id: 'acme', name: 'acme', mtls_enabled: 0, created_at: 1 }).execute();
+    const opened = await openDatabase({ file: ${JSON.stringify(file)} });
+    await opened.database.insertInto('accounts').values({ id: 'acme', name: 'acme', mtls_enabled: 0, created_at: 1 }).execute();
     console.log('written');
-    setInterval(() => undefined, 1000);`;
+    // Holds on to the database: what nobody refers to is collected, and its file let go.
+    setInterval(() => opened.database, 1000);`;
   const holder = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script],
