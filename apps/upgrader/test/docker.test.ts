@@ -178,6 +178,11 @@ test('finishes what an upgrader that was killed half-way left', async (t) => {
   const before = rig.engine.byName('edge');
   before.name = 'edge-before-upgrade';
   before.running = false;
+  const begun = await rig.engine.run('edge', NEW, { Env: ['DELEGATE_NAME=edge-1'] });
+  const dry = await rig.run({ UPGRADER_DRY_RUN: 'true' });
+  assert.equal(dry.exit, 0, JSON.stringify(dry.lines));
+  assert.deepEqual([...rig.engine.containers.keys()].sort(), [before.id, begun.id].sort(), 'a dry run ends nothing');
+  rig.engine.containers.delete(begun.id);
   const first = await rig.run();
   assert.equal(first.exit, 0, JSON.stringify(first.lines));
   assert.deepEqual([before.name, before.running], ['edge', true]);

@@ -114,8 +114,10 @@ test('a listening connection that is ended is noticed at once, opened anew, and 
   const other = await openBus(t);
   heard.length = 0;
   await other.bus.commit(ACME, async () => undefined);
-  await eventually('it hears', () => heard.length > 0);
-  assert.deepEqual(heard, ['trust-changed acme']);
+  // On a slow machine one more loss may be noticed late.
+  const told = () => heard.filter((event) => event !== 'resync');
+  await eventually('it hears', () => told().length > 0);
+  assert.deepEqual(told(), ['trust-changed acme']);
 });
 
 test('a connection lost while what was missed is made up for is opened anew, too', async (t) => {

@@ -48,6 +48,7 @@ async function upgrade(parts: Parts): Promise<void> {
   const { engine, checks, config, target, logger } = parts;
   const { containerName } = target;
   const old = await finishInterrupted(parts);
+  if (old === null) return;
   const current = old.Config.Image;
   const answer = await checks.delegate(withoutMirror(current, config.images), delegateNameOf(old));
   const decision = decide(current, answer, config.images);
@@ -203,12 +204,17 @@ async function actualName(engine: DockerEngine, name: string): Promise<string> {
 }
 
 /** What an upgrader that was killed half-way left: the new container stays when its delegate is connected, else the old one goes back. */
-async function finishInterrupted(parts: Parts): Promise<ContainerDetails> {
-  const { engine, target, logger } = parts;
+/** The container as it is now; null for a dry run that would have to finish something first. */
+async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null> {
+  const { engine, config, target, logger } = parts;
   const { containerName } = target;
   const aside = await engine.container(asideName(containerName));
   if (aside !== null) {
     logger.warn(`container ${containerName}: an upgrade was interrupted`);
+    if (config.dryRun) {
+      logger.info(`dry run: container ${containerName}: that upgrade would be finished or taken back first`);
+      return null;
+    }
     const begun = await engine.container(containerName);
     if (begun !== null && (await isConnected(parts, begun))) await engine.remove(aside.Id);
     else await rollBack(parts, aside, begun?.Id ?? null);

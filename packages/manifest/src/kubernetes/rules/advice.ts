@@ -18,9 +18,14 @@ export function* advice(scene: KubernetesScene): Iterable<Problem> {
   yield* keyForm(scene);
 }
 
-function* secretElsewhere({ secret, delegate, target }: KubernetesScene): Iterable<Problem> {
+function* secretElsewhere({ secret, delegate, target, objects }: KubernetesScene): Iterable<Problem> {
   const inFile = secret.object && (target.secretName === undefined || secret.object.name === target.secretName);
   if (secret.name === undefined || inFile) return;
+  // cert-manager makes it from a Certificate of the file; one made by hand would be claimed by both.
+  const issued = objects.some(
+    ({ kind, root }) => kind === 'Certificate' && root.at('spec', 'secretName')?.text === secret.name,
+  );
+  if (issued) return;
   const create = `kubectl create secret generic ${shellQuote(secret.name)} --from-file=${shellQuote(`${secret.certificateKey}=client.crt`)} --from-file=${shellQuote(`${secret.privateKey}=client.key`)}`;
   yield {
     code: 'CERTIFICATE_SECRET_MISSING',
