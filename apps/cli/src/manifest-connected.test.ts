@@ -144,6 +144,16 @@ describe('migrate, connected', () => {
     }
   });
 
+  test("never writes one account's endpoint into the manifest of another", async () => {
+    const file = await plainManifest('strict');
+    const refused = await connected('loose')('migrate', file, ...credentials('client'));
+    assert.equal(refused.exit, 2);
+    assert.match(refused.stderr, /belongs to account strict, and the control plane was asked about loose/);
+    const checked = await connected('loose')('check', file, '--fix');
+    assert.match(checked.stderr, /of account strict, and the control plane was asked about loose/);
+    assert.ok(!checked.stdout.includes(dev.mtlsUrl('loose')), checked.stdout);
+  });
+
   test('judges by --ca when it is given, and not at all for another endpoint', async () => {
     const file = await plainManifest('loose');
     const run = connected('loose');

@@ -1,5 +1,13 @@
 import { isAbsolute, relative, sep } from 'node:path';
-import { type CheckContext, check, type Finding, fix, type ManifestForm, toSarif } from '@sallyport/manifest';
+import {
+  type CheckContext,
+  check,
+  type Finding,
+  fix,
+  type ManifestForm,
+  readManifest,
+  toSarif,
+} from '@sallyport/manifest';
 import type { EndpointMode } from '@sallyport/protocol';
 import { type Command, Option } from 'commander';
 import program from '../../package.json' with { type: 'json' };
@@ -9,7 +17,7 @@ import { usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { example } from '../help.ts';
 import { endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
-import { connectedAccount } from '../manifest/connected-account.ts';
+import { connectedAccount, otherAccount } from '../manifest/connected-account.ts';
 import { findingsText } from '../manifest/findings-text.ts';
 import { readManifestFile, replaceKeepingBackup } from '../manifest/manifest-file.ts';
 import { formOption } from '../manifest/manifest-options.ts';
@@ -56,7 +64,16 @@ export function addCheck(manifest: Command, tools: Tools): void {
       const { endpoint, mode, form } = options;
       const file = await readManifestFile(name);
       const pairs = refusing(name, () => pairsIn(file.text, form));
-      const connected = await connectedAccount(tools, command, { needed: false });
+      const asked = await connectedAccount(tools, command, { needed: false });
+      const other = otherAccount(
+        refusing(name, () => readManifest(file.text, { form }).delegates),
+        asked,
+      );
+      if (other !== null) {
+        const why = `The file is of account ${other}, and the control plane was asked about ${asked?.account}`;
+        outputOf(tools, command).warn('OTHER_ACCOUNT', `${why}: its answer is left out. Give --account ${other}.`);
+      }
+      const connected = other === null ? asked : undefined;
       const { ca } = command.optsWithGlobals<GlobalOptions>();
       const bundle = await endpointBundle(ca, connected?.endpoint);
       const inspector = await prepareInspector({ pairs, bundle, now: new Date(tools.now()) });

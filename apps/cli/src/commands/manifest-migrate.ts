@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type CompanionFile, type ManifestForm, type Migration, migrate } from '@sallyport/manifest';
+import { type CompanionFile, type ManifestForm, type Migration, migrate, readManifest } from '@sallyport/manifest';
 import { type Command, Option } from 'commander';
 import { forceOption } from '../cert/certificate-options.ts';
 import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
@@ -8,7 +8,7 @@ import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
 import { endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
-import { type ConnectedAccount, connectedAccount } from '../manifest/connected-account.ts';
+import { type ConnectedAccount, connectedAccount, otherAccount } from '../manifest/connected-account.ts';
 import { type ManifestFile, readManifestFile, replaceKeepingBackup, rollBack } from '../manifest/manifest-file.ts';
 import {
   type CertificateFiles,
@@ -79,6 +79,16 @@ export function addMigrate(manifest: Command, tools: Tools): void {
 async function migrated(name: string, file: ManifestFile, options: Options, tools: Tools, command: Command) {
   const { secret: secretName, delegate, form, ci: continuousIntegration } = options;
   const connected = await connectedAccount(tools, command, { needed: options.endpoint === undefined });
+  const meant = refusing(name, () => readManifest(file.text, { form }).delegates).filter(
+    (described) => delegate === undefined || described.name === delegate,
+  );
+  const other = otherAccount(meant, connected);
+  if (other !== null && options.endpoint === undefined) {
+    throw usageError(
+      `The delegate belongs to account ${other}, and the control plane was asked about ${connected?.account}.`,
+      `Give --account ${other}, a profile of it, or --endpoint.`,
+    );
+  }
   const endpoint = options.endpoint ?? endpointOf(connected);
   const certificate = await readPairOf(options);
   const given = certificate && { certificate: certificate.certificatePem, key: certificate.keyPem };

@@ -1,3 +1,4 @@
+import type { DelegateDescription } from '@sallyport/manifest';
 import type { AgentMtlsEndpointDetails, EndpointMode } from '@sallyport/protocol';
 import type { Command } from 'commander';
 import { type GlobalOptions, resolveConnection } from '../connection.ts';
@@ -70,6 +71,20 @@ export async function connectedAccount(
     output.warn('NOT_ASKED', `The control plane was not asked about the account: ${error.message}`);
     return undefined;
   }
+}
+
+/**
+ * The account of a delegate that is not the one which the control plane was asked about; null when all are, or do not say.
+ * What is true of one account's endpoint must never be written into another's manifest.
+ */
+export function otherAccount(
+  delegates: readonly DelegateDescription[],
+  connected: ConnectedAccount | undefined,
+): string | null {
+  const accounts = delegates.map(({ environment }) => environment['ACCOUNT_ID']);
+  // A placeholder is filled in later.
+  const other = accounts.find((id) => id !== undefined && id !== connected?.account && !/PUT_YOUR|[<{]/.test(id));
+  return connected === undefined ? null : (other ?? null);
 }
 
 /** An account that is not there and an endpoint that is not there have one code. */

@@ -22,6 +22,8 @@ export function formsOfSecret(secret: string): string[] {
       JSON.stringify(value).slice(1, -1),
       // A lone surrogate cannot be written in a URL.
       encodeURIComponent(value.toWellFormed()),
+      // As Python's quote() and curl leave it in a path.
+      encodeURIComponent(value.toWellFormed()).replaceAll('%2F', '/'),
       value.replaceAll("'", "'\\''"),
       value.replaceAll('\r\n', '\n'),
       value.replaceAll(/\r?\n/g, '\r\n'),
