@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { createTestDatabase, dropTestDatabase, eventually, KeptConnection, testPostgres } from '@sallyport/dev-env';
+import { kill, startProcess } from './killable-manager.ts';
 import { LogClient } from './log-rig.ts';
 
 // kill -9 of the manager: acknowledged lines are there when it comes back, and closed logs become blobs.
@@ -17,32 +15,6 @@ after(async () => {
   for (const url of databases) await dropTestDatabase(url);
 });
 const postgresUrl = testPostgres();
-
-interface Started {
-  readonly process: ChildProcess;
-  readonly public: number;
-  readonly firstOperatorKey: string | null;
-}
-
-async function start(environment: Readonly<Record<string, string>>): Promise<Started> {
-  const script = join(import.meta.dirname, 'manager-process.ts');
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', script, JSON.stringify(environment)],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
-  const [text] = (await once(createInterface(child.stdout), 'line')) as [string];
-  return { ...(JSON.parse(text) as Omit<Started, 'process'>), process: child };
-}
-
-async function kill({ process: child }: Started): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
 
 const STORES = {
   SQLite: async () => ({}),
@@ -62,7 +34,7 @@ for (const [store, settings] of Object.entries(STORES)) {
       SALLYPORT_MTLS_LISTEN: '127.0.0.1:0',
       ...(await settings()),
     };
-    let manager = await start(environment);
+    let manager = await startProcess(environment);
     t.after(async () => {
       await kill(manager);
       rmSync(folder, { recursive: true, force: true });
@@ -112,7 +84,7 @@ for (const [store, settings] of Object.entries(STORES)) {
     await Promise.all(works.map(async (work) => assert.rejects(work)));
     assert.ok(total >= 120 && closed.length > 0);
 
-    manager = await start(environment);
+    manager = await startProcess(environment);
     const after = await client();
     for (const [key, lines] of acknowledged) {
       const writer = await client();
