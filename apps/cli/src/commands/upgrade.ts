@@ -48,12 +48,12 @@ export function upgradeCommand(tools: Tools): Command {
   const upgrade = new Command('upgrade').description('the versions that upgraders bring delegates to, ring by ring');
 
   example(upgrade.command('publish'), 'sallyport upgrade publish harness/delegate:25.09.86700 --ring canary')
-    .description('publish an image to the accounts of a ring; to the rest only what the canary has had')
+    .description('publish an image to the accounts of a ring; to the rest only what was published to the canary before')
     .argument('<image>', 'REPOSITORY:TAG with a version as its tag, or REPOSITORY:TAG@sha256:DIGEST')
     .addOption(required(new Option('--ring <ring>', 'who gets it').choices([...UPGRADE_RINGS])))
     .addOption(componentOption())
     .option('--allow-older', 'also when the ring publishes a newer version: go back to this one')
-    .option('--skip-canary', 'publish to the rest what the canary has not had')
+    .option('--skip-canary', 'publish to the rest what was not published to the canary')
     .action((image: string, options: PublishOptions, command: Command) =>
       withApi(tools, command, async ({ api, output }) => {
         const { ring, component, allowOlder = false, skipCanary = false } = options;
