@@ -79,8 +79,11 @@ test('a script on the delegate cannot read the API key that started it', async (
 
 test('delegate list shows how it is connected and as whom', async () => {
   const { stdout } = await run('delegate', 'list', '--connected', '--tag', 'linux');
-  assert.match(stdout, /^NAME +STATE +TRANSPORT +VERSION +HOST +LAST SEEN +CERTIFICATE EXPIRES +TAGS\n/);
-  assert.match(stdout, /^edge-1 +connected +MTLS +\S+ +\S+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +\d{4}-\d\d-\d\d .*lab/m);
+  assert.match(stdout, /^NAME +STATE +TRANSPORT +VERSION +HOST +LAST SEEN +CERTIFICATE EXPIRES +AUTO-UPGRADE +TAGS\n/);
+  assert.match(
+    stdout,
+    /^edge-1 +connected +MTLS +\S+ +\S+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +\d{4}-\d\d-\d\d .* DETECTING .*lab/m,
+  );
   const { stdout: certificates } = await run('delegate', 'list', '--certificates');
   assert.match(certificates, /^edge-1 +connected +MTLS +CN=edge-1 +CN=Acme CA +\S+ \S+Z +[0-9a-f]{64}$/m);
 });

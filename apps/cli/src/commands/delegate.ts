@@ -27,7 +27,7 @@ export function delegateCommand(tools: Tools): Command {
   const delegate = new Command('delegate').description('delegates: the agents that dial out and run tasks');
 
   example(delegate.command('list'), 'sallyport delegate list --connected --certificates')
-    .description('list the delegates: connected or not, how, with which certificate, last seen')
+    .description('list the delegates: connected or not, how, with which certificate, last seen, kept current or not')
     .option('--name <name>', 'only this delegate')
     .option('--tag <tag>', 'only delegates with this tag; repeat for several, which must all be there', repeated)
     .option('--connected', 'only those that are connected now')
@@ -87,6 +87,7 @@ const WHERE: Column<Row>[] = [
     value: ({ delegate, replica }) => formatTime(replica?.lastHeartbeat ?? delegate.lastHeartBeat),
   },
   { title: 'CERTIFICATE EXPIRES', value: ({ replica }) => formatTime(replica?.certificate?.notAfter) },
+  { title: 'AUTO-UPGRADE', value: ({ delegate }) => orDash(delegate.autoUpgrade) },
   { title: 'TAGS', value: ({ delegate }) => orDash(delegate.tags.join(', ')) },
 ];
 const CERTIFICATES: Column<Row>[] = [
