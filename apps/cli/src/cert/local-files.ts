@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, lstat, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -31,53 +32,83 @@ export const readLocalText = async (path: string): Promise<string> => (await rea
 
 /** Throws when one of them exists: asked before anything is made, so that a long key generation is not for nothing. */
 export async function refuseExisting(paths: readonly string[], force: boolean): Promise<void> {
-  if (force) return;
   for (const path of paths) {
-    const exists = await access(path, constants.F_OK).then(
-      () => true,
-      () => false,
-    );
-    if (exists) throw existing(path);
+    // lstat: a link that leads nowhere is there, too, and would take the file to wherever it points.
+    const found = await lstat(path).catch(() => null);
+    if (found?.isDirectory()) throw usageError(`${path} is a folder.`, 'Choose another file.');
+    if (found !== null && !force) throw existing(path);
   }
 }
 
 /**
- * Writes all of them or leaves those that exist as they were. Each is written aside, flushed and put in its place in one
- * step: a reader sees the old file or the new one, never a part. Without `force` nothing is ever overwritten.
+ * Writes all of them or none. Each is written aside and flushed, and only when all of them are, they are put in their
+ * places: a reader sees the old file or the new one, never a part. Without `force` nothing is ever overwritten, whatever
+ * appears in the meantime; with it a link is replaced, not followed.
  */
 export async function writeLocalFiles(files: readonly NewFile[], force: boolean): Promise<void> {
   await refuseExisting(
     files.map(({ path }) => path),
     force,
   );
-  for (const { path, text, secret } of files) {
-    if (force) await replace(path, text, secret);
-    else await create(path, text, secret);
+  const asides: string[] = [];
+  try {
+    for (const file of files) asides.push(await writeAside(file));
+    const steps = files.map(({ path }, index) => ({ path, aside: asides[index] ?? '' }));
+    if (force) for (const { path, aside } of steps) await rename(aside, path).catch(refusal(path));
+    else await placeAll(steps);
+  } finally {
+    for (const aside of asides) await rm(aside, { force: true });
   }
 }
 
-async function create(path: string, text: string, secret: boolean): Promise<void> {
-  // 'wx': what appeared since refuseExisting looked, a link to somewhere else included, is not written over.
-  const handle = await open(path, 'wx', secret ? 0o600 : 0o644).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'EEXIST' ? existing(path) : unwritable(path, error);
-  });
+async function writeAside({ path, text, secret }: NewFile): Promise<string> {
+  const aside = `${path}.${randomUUID()}.new`;
+  const handle = await open(aside, 'wx', secret ? 0o600 : 0o644).catch(refusal(path));
   try {
+    // A umask of 0400 would keep its owner from the key.
+    if (secret) await handle.chmod(0o600);
     await handle.writeFile(text);
     await handle.sync();
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw unwritable(path, error as NodeJS.ErrnoException);
   } finally {
     await handle.close();
   }
+  return aside;
 }
 
-async function replace(path: string, text: string, secret: boolean): Promise<void> {
-  const aside = `${path}.${process.pid}.new`;
+/** What appeared since refuseExisting looked, a link to somewhere else included, is not written over: then none of them stays. */
+async function placeAll(steps: readonly { readonly path: string; readonly aside: string }[]): Promise<void> {
+  const placed: string[] = [];
   try {
-    await create(aside, text, secret);
-    await rename(aside, path);
+    for (const { path, aside } of steps) {
+      await place(aside, path).catch(refusal(path));
+      placed.push(path);
+    }
   } catch (error) {
-    await rm(aside, { force: true });
-    throw error instanceof CliError ? error : unwritable(path, error as NodeJS.ErrnoException);
+    for (const path of placed) await rm(path, { force: true });
+    throw error;
   }
+}
+
+/** link(2) fails where something is there, and brings the whole file at once. */
+async function place(aside: string, path: string): Promise<void> {
+  try {
+    await link(aside, path);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    // FAT and some network file systems have no hard links: then the copy, which refuses what exists as well.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(code)) throw error;
+    await copyFile(aside, path, constants.COPYFILE_EXCL);
+  }
+}
+
+/** As the last step of a promise chain: says which file it was about. */
+function refusal(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw error.code === 'EEXIST' ? existing(path) : unwritable(path, error);
+  };
 }
 
 const existing = (path: string): CliError =>
