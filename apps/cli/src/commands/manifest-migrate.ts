@@ -2,14 +2,13 @@ import { access } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type CompanionFile, type ManifestForm, type Migration, migrate, readManifest } from '@sallyport/manifest';
 import { type Command, Option } from 'commander';
-import { forceOption } from '../cert/certificate-options.ts';
 import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
 import { endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
 import { type ConnectedAccount, connectedAccount, otherAccount } from '../manifest/connected-account.ts';
-import { type ManifestFile, readManifestFile, replaceKeepingBackup, rollBack } from '../manifest/manifest-file.ts';
+import { type ManifestFile, readManifestFile, replaceKeepingBackup } from '../manifest/manifest-file.ts';
 import {
   type CertificateFiles,
   certificateOption,
@@ -24,7 +23,9 @@ import {
   secretOption,
 } from '../manifest/manifest-options.ts';
 import { refusing } from '../manifest/refused.ts';
+import { rollBack } from '../manifest/rollback.ts';
 import { diffOf, forTerminal } from '../manifest/shown-diff.ts';
+import type { Output } from '../output/output.ts';
 import { outputOf, type Tools } from '../session.ts';
 
 interface Options extends CertificateFiles, ProjectArguments {
@@ -61,12 +62,16 @@ export function addMigrate(manifest: Command, tools: Tools): void {
     .addOption(formOption('what the file is (found out when not given)'))
     .addOption(new Option('--diff', 'print the diff and change nothing, as without --write').conflicts('write'))
     .option('--write', 'change the file, and keep what it was as FILE.sallyport-backup')
-    .addOption(new Option('--rollback', 'put FILE.sallyport-backup back, byte for byte').conflicts('write'))
-    .addOption(forceOption())
+    .addOption(
+      new Option(
+        '--rollback',
+        'put FILE.sallyport-backup back, byte for byte, unless the file was edited since',
+      ).conflicts('write'),
+    )
+    .addOption(new Option('--force', 'replace files that exist; with --rollback, lose what was edited since'))
     .action(async (name: string, options: Options, command: Command) => {
       if (options.rollback) {
-        const path = await rollBack(name);
-        outputOf(tools, command).result({ file: path, rolledBack: true }, () => `Rolled back ${path}\n`);
+        await undo(name, options.force === true, outputOf(tools, command));
         return;
       }
       const file = await readManifestFile(name);
@@ -74,6 +79,14 @@ export function addMigrate(manifest: Command, tools: Tools): void {
       const keep = options.write ? await write(file, migration, options) : undefined;
       report(name, file, migration, keep, tools, command);
     });
+}
+
+async function undo(name: string, force: boolean, output: Output): Promise<void> {
+  const { path, removed, left } = await rollBack(name, { force });
+  for (const made of left) output.note(`${made} was changed since the migration made it, and stays.`);
+  output.result({ file: path, rolledBack: true, removed }, () =>
+    [`Rolled back ${path}\n`, ...removed.map((made) => `Removed ${made}\n`)].join(''),
+  );
 }
 
 async function migrated(name: string, file: ManifestFile, options: Options, tools: Tools, command: Command) {
@@ -138,7 +151,12 @@ async function write(file: ManifestFile, { text, companions }: Migration, { forc
   const companionPaths = files.map(({ path }) => path);
   if (text === file.text) return { backup: null, companions: companionPaths };
   const confidential = certificate !== undefined;
-  return { backup: await replaceKeepingBackup(file, text, { force, confidential }), companions: companionPaths };
+  // One that was there before is not the migration's, and a rollback leaves it.
+  const made = files
+    .filter(({ isNew }) => isNew)
+    .map(({ path, text: content }) => ({ name: basename(path), text: content }));
+  const backup = await replaceKeepingBackup(file, text, { force, confidential, made });
+  return { backup, companions: companionPaths };
 }
 
 /** Those that are not there yet just as they should be: a second migration writes nothing. */
@@ -152,7 +170,7 @@ async function missing(companions: readonly CompanionFile[], file: ManifestFile)
       () => readLocalText(path),
       () => undefined,
     );
-    if (there !== text) found.push({ path, text, secret: true });
+    if (there !== text) found.push({ path, text, secret: true, isNew: there === undefined });
   }
   return found;
 }

@@ -1,8 +1,9 @@
-import { lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { readLocalFile } from '../cert/local-files.ts';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { recordOf, recordText } from './written-record.ts';
 
 /** A manifest as it lies on the disk; a link is followed, so that writing replaces the file and not the link. */
 export interface ManifestFile {
@@ -37,6 +38,8 @@ export interface ReplaceOptions {
   readonly force: boolean;
   /** A private key comes into the file: the rights of others on it end. */
   readonly confidential: boolean;
+  /** Files that were made beside it, by name: a rollback takes them away too. */
+  readonly made?: readonly { readonly name: string; readonly text: string }[];
 }
 
 /**
@@ -46,7 +49,7 @@ export interface ReplaceOptions {
 export async function replaceKeepingBackup(
   file: ManifestFile,
   text: string,
-  { force, confidential }: ReplaceOptions,
+  { force, confidential, made = [] }: ReplaceOptions,
 ): Promise<string> {
   await refuseChanged(file);
   const backup = backupOf(file.path);
@@ -60,7 +63,14 @@ export async function replaceKeepingBackup(
   }
   // One that holds these bytes already comes from a run that was interrupted here.
   if (kept === undefined || !kept.equals(file.bytes)) await put(backup, file.bytes, file.mode);
-  await put(file.path, Buffer.from(text), confidential ? file.mode & OWNER : file.mode);
+  const bytes = Buffer.from(text);
+  // Before the file itself: whoever is interrupted here has the old file, which its backup equals.
+  const written = [
+    { name: basename(file.path), bytes },
+    ...made.map((each) => ({ ...each, bytes: Buffer.from(each.text) })),
+  ];
+  await put(recordOf(file.path), recordText(written), file.mode & OWNER);
+  await put(file.path, bytes, confidential ? file.mode & OWNER : file.mode);
   return backup;
 }
 
@@ -75,34 +85,7 @@ async function refuseChanged({ path, bytes }: ManifestFile): Promise<void> {
   });
 }
 
-/** Puts the backup in the file's place, byte for byte and with its rights; there is no backup afterwards. */
-export async function rollBack(name: string): Promise<string> {
-  const path = await realpath(name).catch(() => resolve(name));
-  const backup = backupOf(path);
-  try {
-    // A link that somebody laid in its place would put another file's content here.
-    if (!(await lstat(backup)).isFile()) {
-      throw new CliError(`${backup} is not a file of its own.`, {
-        code: 'NO_BACKUP',
-        exit: EXIT.conflict,
-        remedy: 'Look at what it is, and put the manifest back by hand.',
-      });
-    }
-    await rename(backup, path);
-  } catch (error) {
-    if (error instanceof CliError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') throw unwritable(path, error);
-    throw new CliError(`There is no ${backup}.`, {
-      code: 'NO_BACKUP',
-      exit: EXIT.notFound,
-      remedy: 'Only what --write changed can be rolled back, and only once.',
-    });
-  }
-  return path;
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -131,7 +114,7 @@ async function put(path: string, bytes: Buffer, mode: number): Promise<void> {
   }
 }
 
-function unwritable(path: string, error: unknown): CliError {
+export function unwritable(path: string, error: unknown): CliError {
   const reason = (error as NodeJS.ErrnoException).code ?? String(error);
   return usageError(`${path} cannot be written (${reason}).`, 'Check the folder and its permissions.');
 }
