@@ -1,5 +1,6 @@
 import { type CertificateFacts, Purpose } from './certificate-facts.ts';
 import { findMissingIntermediate, mayHaveIssued, sameName, sentPath } from './issuer-evidence.ts';
+import { purposeName } from './oid-names.ts';
 import type { RefusalReason } from './reasons.ts';
 import { listSubjects, quoteIssuer, quoteSubject, wordDate, wordDuration } from './wording.ts';
 
@@ -154,7 +155,7 @@ function explainIssuer({
 function explainPurpose({ errorCode, leaf, chainSent, authorities }: RejectedCertificate): Explanation {
   const reason = 'WRONG_PURPOSE';
   if (leaf.purposes !== null && !leaf.purposes.includes(Purpose.CLIENT_AUTH)) {
-    const allowed = leaf.purposes.map((oid) => purposeNames[oid] ?? oid).join(', ');
+    const allowed = leaf.purposes.map(purposeName).join(', ');
     return {
       reason,
       message: `The client certificate ${quoteSubject(leaf)} is for ${allowed}, not for TLS clients (no clientAuth in its extended key usage).`,
@@ -202,15 +203,6 @@ function explainIssuerWithoutCaFlag(
     remedy: `Have a CA that the endpoint trusts (${listSubjects(authorities)}) issue the client certificate.`,
   };
 }
-
-const purposeNames: Readonly<Record<string, string>> = {
-  [Purpose.SERVER_AUTH]: 'serverAuth',
-  [Purpose.ANY]: 'anyExtendedKeyUsage',
-  '1.3.6.1.5.5.7.3.3': 'codeSigning',
-  '1.3.6.1.5.5.7.3.4': 'emailProtection',
-  '1.3.6.1.5.5.7.3.8': 'timeStamping',
-  '1.3.6.1.5.5.7.3.9': 'OCSPSigning',
-};
 
 function explainOther({ errorCode, leaf, chainSent, authorities }: RejectedCertificate): Explanation {
   // An issuer whose key usage lacks keyCertSign has a code that Node calls UNSPECIFIED.

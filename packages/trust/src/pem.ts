@@ -54,7 +54,9 @@ export function writePemBlock(label: string, der: Uint8Array): string {
 }
 
 function toBlock(label: string, lines: readonly string[]): PemBlock {
-  const body = lines.filter((line) => line !== '');
+  // "Proc-Type: 4,ENCRYPTED" and what else a key of old says of itself: an empty line ends it, and OpenSSL wants that line.
+  const headers = lines.findLastIndex((line) => line.includes(':')) + 1;
+  const body = lines.filter((line, index) => line !== '' || (headers > 0 && index === headers));
   const text = `-----BEGIN ${label}-----\n${body.join('\n')}\n-----END ${label}-----\n`;
   return { label, der: fromBase64(body.join('')), text };
 }

@@ -31,7 +31,7 @@ export function readCertificate(der: Uint8Array, fingerprint256: string): Certif
   const issuer = readName(parts.issuer);
   const serialNumber = readSerial(parts.serialNumber);
   const keyUsage = readKeyUsage(values.get(Extension.KEY_USAGE));
-  const constraints = readBasicConstraints(values.get(Extension.BASIC_CONSTRAINTS));
+  const constraints = readConstraints(values.get(Extension.BASIC_CONSTRAINTS));
   const subjectKeyId = readSubjectKeyId(values.get(Extension.SUBJECT_KEY_ID));
   const authorityKeyId = readAuthorityKeyId(values.get(Extension.AUTHORITY_KEY_ID));
   const selfSigned =
@@ -83,7 +83,7 @@ function readSerial(content: Uint8Array): string {
   return serial === '' ? '0' : serial.toUpperCase();
 }
 
-function readBasicConstraints(value: Uint8Array | undefined): { isCa: boolean; pathLength: number | null } | null {
+export function readConstraints(value: Uint8Array | undefined): { isCa: boolean; pathLength: number | null } | null {
   if (value === undefined) return null;
   const parts = readChildren(sequenceIn(value, 'basicConstraints'));
   const isCa = parts[0]?.tag === Tag.BOOLEAN && parts[0].content[0] !== 0;
@@ -91,13 +91,13 @@ function readBasicConstraints(value: Uint8Array | undefined): { isCa: boolean; p
   return { isCa, pathLength: limit === undefined ? null : Number.parseInt(hex(limit.content), 16) };
 }
 
-function readKeyUsage(value: Uint8Array | undefined): KeyUsage[] | null {
+export function readKeyUsage(value: Uint8Array | undefined): KeyUsage[] | null {
   if (value === undefined) return null;
   const bits = expectTag(readElement(value), Tag.BIT_STRING, 'keyUsage').content.subarray(1);
   return KEY_USAGES.filter((_, index) => ((bits[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0);
 }
 
-function readPurposes(value: Uint8Array | undefined): string[] | null {
+export function readPurposes(value: Uint8Array | undefined): string[] | null {
   if (value === undefined) return null;
   return readChildren(sequenceIn(value, 'extKeyUsage')).map((oid) =>
     readOid(expectTag(oid, Tag.OID, 'a purpose').content),

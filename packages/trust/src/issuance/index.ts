@@ -11,6 +11,7 @@ export {
 export { issueServerCertificate, type ServerCertificateRequest } from './issue-server-certificate.ts';
 export type { IssuingAuthority } from './issuing-authority.ts';
 export type { SubjectInput } from './name-writer.ts';
+export { describeSigningRequest, type SigningRequestFacts } from './read-signing-request.ts';
 export { type Renewal, type RenewedCertificate, renew } from './renew.ts';
 export type { KeyAlgorithm } from './signing.ts';
 export {

@@ -149,6 +149,8 @@ describe('issueClientCertificate', () => {
     const request = { authority: short, name: 'd1', keyAlgorithm: 'EC P-256', now } as const;
     const pair = await issueClientCertificate(request);
     assert.deepEqual(pair.facts.notAfter, short.facts.notAfter);
+    assert.equal(pair.endsWithIssuer, true);
+    assert.equal((await issueClientCertificate({ ...request, days: 10 })).endsWithIssuer, false);
     const later = issueClientCertificate({ ...request, now: new Date(now.getTime() + 11 * DAY) });
     await assert.rejects(later, problem('AUTHORITY_OUT_OF_DATE'));
     await assert.rejects(issueClientCertificate({ ...request, authority: pair }), problem('NOT_A_CA'));

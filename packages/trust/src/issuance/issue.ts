@@ -15,6 +15,8 @@ import { keyIdentifier, type OpenedAuthority } from './issuing-authority.ts';
 export interface IssuedCertificate {
   readonly certificatePem: string;
   readonly facts: CertificateFacts;
+  /** The CA ends before the days that were asked for are over, and the certificate ends with it. */
+  readonly endsWithIssuer: boolean;
 }
 
 /** A certificate with its new key, PKCS#8 PEM. */
@@ -79,7 +81,11 @@ export async function issue(
     },
     signingKey,
   );
-  return { certificatePem: writePemBlock('CERTIFICATE', der), facts: await describeDer(der) };
+  return {
+    certificatePem: writePemBlock('CERTIFICATE', der),
+    facts: await describeDer(der),
+    endsWithIssuer: Math.floor(notAfter / 1000) < Math.floor(asked / 1000),
+  };
 }
 
 /** 16 bytes, positive, never shorter: 126 random bits, so that no serial can be guessed before it exists. */

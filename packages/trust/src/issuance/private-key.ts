@@ -23,7 +23,7 @@ export async function readPrivateKey(pem: string, passphrase?: string): Promise<
   if (der === null) {
     throw new IssuanceError(
       'KEY_UNREADABLE',
-      'The private key is damaged, or encrypted in the old way ("Proc-Type: 4,ENCRYPTED"). Convert it with "openssl pkcs8 -topk8 -in FILE -out client.key".',
+      'The private key is damaged, or encrypted in the old way ("Proc-Type: 4,ENCRYPTED"). Write it anew as PKCS#8: openssl pkcs8 -topk8 -in FILE -out NEW.key.',
     );
   }
   try {

@@ -1,4 +1,4 @@
-import { Purpose } from '../certificate-facts.ts';
+import { type CertificateFacts, type KeyUsage, Purpose } from '../certificate-facts.ts';
 import { Extension, readCertificateParts } from '../certificate-parts.ts';
 import { quoteSubject } from '../wording.ts';
 import { extendedKeyUsage, extension, subjectAlternativeName } from './certificate-builder.ts';
@@ -18,6 +18,7 @@ export interface Renewal {
   readonly name?: string;
   /** Keeps this key, which must be the certificate's own; absent: a new key of `keyAlgorithm`. */
   readonly keep?: { readonly privateKeyPem: string; readonly passphrase?: string };
+  /** Of the kind and size of the old key unless told; RSA 2048 where that is none that we make. */
   readonly keyAlgorithm?: KeyAlgorithm;
   readonly days?: number;
   readonly now: Date;
@@ -26,15 +27,18 @@ export interface Renewal {
 export interface RenewedCertificate extends IssuedCertificate {
   /** The new key; null when the old one was kept. */
   readonly privateKeyPem: string | null;
+  /** What the older certificate was. */
+  readonly previous: CertificateFacts;
 }
 
 /**
- * Issues a client certificate with the subject and the names of an older one, byte for byte, as v3 with clientAuth. The
- * older one's signature is not looked at: the holder of the CA's key decides whose identity it renews.
+ * Issues a client certificate with the subject and the names of an older one, byte for byte, and its purposes and key
+ * usages, as v3, with clientAuth and digitalSignature in any case and never those of a CA. The older one's signature
+ * is not looked at: the holder of the CA's key decides whose identity it renews.
  * @throws IssuanceError
  */
 export async function renew(renewal: Renewal): Promise<RenewedCertificate> {
-  const { days = DEFAULT_CLIENT_DAYS, keyAlgorithm = 'RSA 2048', keep, name, now } = renewal;
+  const { days = DEFAULT_CLIENT_DAYS, keep, name, now } = renewal;
   const { facts, der } = await readCertificatePem(renewal.certificatePem, 'The certificate to renew');
   if (facts.isCa) {
     throw new IssuanceError(
@@ -44,7 +48,10 @@ export async function renew(renewal: Renewal): Promise<RenewedCertificate> {
   }
   const parts = readCertificateParts(der);
   const authority = await openAuthority(renewal.authority, now);
-  const key = keep === undefined ? await newKey(keyAlgorithm) : await keptKey(keep, parts.publicKey.bytes);
+  const key =
+    keep === undefined
+      ? await newKey(renewal.keyAlgorithm ?? kindOf(facts.keyAlgorithm))
+      : await keptKey(keep, parts.publicKey.bytes);
   const names = parts.extensions.values.get(Extension.SUBJECT_ALTERNATIVE_NAME);
   const san =
     names === undefined
@@ -58,13 +65,29 @@ export async function renew(renewal: Renewal): Promise<RenewedCertificate> {
       publicKey: key.publicKey,
       days,
       now,
-      keyUsage: ['digitalSignature'],
-      extensions: [extendedKeyUsage(Purpose.CLIENT_AUTH), ...san],
+      keyUsage: usagesAfter(facts),
+      extensions: [extendedKeyUsage(...purposesAfter(facts)), ...san],
     },
     authority,
     authority.signingKey,
   );
-  return { ...issued, privateKeyPem: key.privateKeyPem };
+  return { ...issued, privateKeyPem: key.privateKeyPem, previous: facts };
+}
+
+function kindOf(keyAlgorithm: string): KeyAlgorithm {
+  const rsa = /^RSA (\d+)$/.exec(keyAlgorithm);
+  if (rsa !== null) return Number(rsa[1]) > 3072 ? 'RSA 4096' : Number(rsa[1]) > 2048 ? 'RSA 3072' : 'RSA 2048';
+  if (keyAlgorithm === 'EC P-521') return 'EC P-384';
+  return keyAlgorithm === 'EC P-256' || keyAlgorithm === 'EC P-384' ? keyAlgorithm : 'RSA 2048';
+}
+
+const purposesAfter = ({ purposes }: CertificateFacts): string[] => [
+  ...new Set([Purpose.CLIENT_AUTH, ...(purposes ?? [])]),
+];
+
+function usagesAfter({ keyUsage }: CertificateFacts): KeyUsage[] {
+  const kept = (keyUsage ?? []).filter((use) => use !== 'keyCertSign' && use !== 'cRLSign');
+  return [...new Set<KeyUsage>(['digitalSignature', ...kept])];
 }
 
 async function newKey(keyAlgorithm: KeyAlgorithm): Promise<{ publicKey: Uint8Array; privateKeyPem: string | null }> {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { make, makeCa } from '../../test/certificate-maker.ts';
 import { OpensslFolder, skip } from '../../test/openssl.ts';
 import { Purpose } from '../certificate-facts.ts';
 import { readPemBlocks } from '../pem.ts';
 import { verifyClientCertificate } from '../verify-by-handshake.ts';
+import { basicConstraints, extendedKeyUsage, keyUsage } from './certificate-builder.ts';
 import {
   createAuthority,
   createSigningRequest,
@@ -12,6 +14,7 @@ import {
   renew,
   signRequest,
 } from './index.ts';
+import { generateKeyPair } from './signing.ts';
 
 const now = new Date();
 const DAY = 86_400_000;
@@ -80,7 +83,7 @@ describe('requests', () => {
     folder.write(
       'evil.cnf',
       `[req]\nprompt = no\ndistinguished_name = dn\nreq_extensions = ext\n[dn]\nO = Example ORG\nCN = evil\n[ext]
-basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\nextendedKeyUsage = serverAuth, 2.5.29.37.0\nnameConstraints = permitted;DNS:.test
+basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign\nextendedKeyUsage = serverAuth, 2.5.29.37.0\nnameConstraints = permitted;DNS:.test\n1.2.3.4 = ASN1:NULL\nsubjectKeyIdentifier = hash
 subjectAltName = DNS:evil.test, DNS:*.test, IP:10.0.0.1, URI:urn:sallyport:delegate:evil, dirName:dn\n`,
     );
     folder.run(
@@ -99,8 +102,12 @@ subjectAltName = DNS:evil.test, DNS:*.test, IP:10.0.0.1, URI:urn:sallyport:deleg
       { type: 'uri', value: 'urn:sallyport:delegate:evil' },
     ]);
     assert.deepEqual(dropped, [
-      'the extension 2.5.29.19',
-      'the extension 2.5.29.30',
+      'to be a CA (basicConstraints CA:TRUE)',
+      'the purpose serverAuth',
+      'the purpose anyExtendedKeyUsage',
+      'the key usage keyCertSign',
+      'the extension nameConstraints (2.5.29.30)',
+      'the extension unknown (1.2.3.4)',
       'the dns name "*.test"',
       'the ip name "10.0.0.1"',
       'the directory name "CN=evil, O=Example ORG"',
@@ -154,5 +161,37 @@ describe('renew', () => {
     const wrongKey = renew({ authority: ca, certificatePem: old.certificatePem, keep: ca, now });
     await assert.rejects(wrongKey, problem('KEY_MISMATCH'));
     await assert.rejects(renew({ authority: ca, certificatePem: ca.certificatePem, now }), problem('CA_NOT_RENEWABLE'));
+  });
+
+  it('keeps the kind of the key, the purposes and the key usages, and never those of a CA', async () => {
+    const smartCard = '1.3.6.1.4.1.311.20.2.2';
+    const old = await make({
+      subject: 'both',
+      issuer: await makeCa({ subject: 'Another CA' }),
+      keys: await generateKeyPair('EC P-384'),
+      extensions: [
+        basicConstraints(false),
+        extendedKeyUsage(Purpose.SERVER_AUTH, smartCard),
+        keyUsage('keyEncipherment', 'cRLSign'),
+      ],
+    });
+    const { facts, privateKeyPem, certificatePem, previous } = await renew({
+      authority: ca,
+      certificatePem: old.pem,
+      now,
+    });
+    assert.equal(facts.keyAlgorithm, 'EC P-384');
+    assert.deepEqual(facts.purposes, [Purpose.CLIENT_AUTH, Purpose.SERVER_AUTH, smartCard]);
+    assert.deepEqual(facts.keyUsage, ['digitalSignature', 'keyEncipherment']);
+    assert.equal(previous.fingerprint256, old.facts.fingerprint256);
+    await admitted(certificatePem, privateKeyPem ?? '');
+    const short = await make({
+      subject: 'short',
+      issuer: old,
+      extensions: [],
+      keys: await generateKeyPair('RSA 2048'),
+    });
+    const renewed = await renew({ authority: ca, certificatePem: short.pem, now });
+    assert.deepEqual([renewed.facts.keyAlgorithm, renewed.facts.purposes], ['RSA 2048', [Purpose.CLIENT_AUTH]]);
   });
 });

@@ -1,9 +1,8 @@
-import { readKeyAlgorithm } from '../algorithms.ts';
 import { Purpose } from '../certificate-facts.ts';
-import { Extension, readExtensions, sequenceIn } from '../certificate-parts.ts';
-import { type DerElement, DerError, expectTag, readChildren, readElement, readOid, Tag } from '../der.ts';
-import { readName } from '../distinguished-name.ts';
-import { readGeneralNames, type SubjectAlternativeName } from '../general-name.ts';
+import { Extension } from '../certificate-parts.ts';
+import { DerError } from '../der.ts';
+import type { SubjectAlternativeName } from '../general-name.ts';
+import { extensionName, purposeName } from '../oid-names.ts';
 import { PemError, readPemBlocks, writePemBlock } from '../pem.ts';
 import { extendedKeyUsage, subjectAlternativeName } from './certificate-builder.ts';
 import { delegateSan, isDnsName } from './delegate-name.ts';
@@ -14,7 +13,8 @@ import { DEFAULT_CLIENT_DAYS } from './issue-client-certificate.ts';
 import { type IssuingAuthority, openAuthority } from './issuing-authority.ts';
 import { type SubjectInput, writeName } from './name-writer.ts';
 import { writePrivateKey } from './private-key.ts';
-import { exportPublicKey, generateKeyPair, type KeyAlgorithm, signed, verifySigned } from './signing.ts';
+import { readSigningRequest, type SigningRequestFacts, type SigningRequestParts } from './read-signing-request.ts';
+import { exportPublicKey, generateKeyPair, type KeyAlgorithm, signed } from './signing.ts';
 
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
 
@@ -72,7 +72,7 @@ export async function signRequest({
 }: RequestSigning): Promise<SignedRequest> {
   const request = await readRequest(requestPem);
   const opened = await openAuthority(authority, now);
-  const { names, dropped } = request;
+  const names = request.facts.sans.filter(isPermitted);
   const issued = await issue(
     {
       subject: request.subject.bytes,
@@ -88,32 +88,15 @@ export async function signRequest({
     opened,
     opened.signingKey,
   );
-  return { ...issued, dropped };
+  return { ...issued, dropped: notGranted(request.facts) };
 }
 
-interface ReadRequest {
-  readonly subject: DerElement;
-  readonly publicKey: DerElement;
-  readonly names: readonly SubjectAlternativeName[];
-  readonly dropped: readonly string[];
-}
-
-async function readRequest(pem: string): Promise<ReadRequest> {
+async function readRequest(pem: string): Promise<SigningRequestParts> {
+  let request: SigningRequestParts;
   try {
     const block = readPemBlocks(pem).find(({ label }) => /^(?:NEW )?CERTIFICATE REQUEST$/.test(label));
     if (block?.der == null) throw new DerError('no "-----BEGIN CERTIFICATE REQUEST-----" block with base64 in it');
-    const [info] = readChildren(expectTag(readElement(block.der), Tag.SEQUENCE, 'the request').content);
-    const [, subject, publicKey, attributes] = readChildren(expectTag(info, Tag.SEQUENCE, 'the request').content);
-    const request = {
-      subject: expectTag(subject, Tag.SEQUENCE, 'the subject'),
-      publicKey: expectTag(publicKey, Tag.SEQUENCE, 'the public key'),
-      ...permittedNames(requestedExtensions(attributes)),
-    };
-    refuseKey(readKeyAlgorithm(request.publicKey));
-    if (readName(request.subject).attributes.length === 0) {
-      throw new IssuanceError('REQUEST_REFUSED', 'The request has an empty subject. Make it with a common name.');
-    }
-    if (await verifySigned(block.der, request.publicKey.bytes)) return request;
+    request = await readSigningRequest(block.der);
   } catch (error) {
     if (!(error instanceof DerError) && !(error instanceof PemError)) throw error;
     throw new IssuanceError(
@@ -121,9 +104,17 @@ async function readRequest(pem: string): Promise<ReadRequest> {
       `The request can't be read: ${error.message}. Make it with "openssl req -new" or anew.`,
     );
   }
+  const { facts } = request;
+  refuseKey(facts.keyAlgorithm);
+  if (facts.subject === '') {
+    throw new IssuanceError('REQUEST_REFUSED', 'The request has an empty subject. Make it with a common name.');
+  }
+  if (facts.signatureValid === true) return request;
   throw new IssuanceError(
     'REQUEST_REFUSED',
-    "The request's signature is not by its own key: it was changed. Make it anew.",
+    facts.signatureValid === null
+      ? 'The request is signed in a way that is not known here. Make it anew with SHA-256, as "openssl req -new" does.'
+      : "The request's signature is not by its own key: it was changed. Make it anew.",
   );
 }
 
@@ -141,33 +132,18 @@ function refuseKey(algorithm: string): void {
   );
 }
 
-function requestedExtensions(attributes: DerElement | undefined): ReadonlyMap<string, Uint8Array> {
-  for (const attribute of attributes?.tag === 0xa0 ? readChildren(attributes.content) : []) {
-    const [type, values] = readChildren(expectTag(attribute, Tag.SEQUENCE, 'an attribute').content);
-    if (readOid(expectTag(type, Tag.OID, 'the type of an attribute').content) !== EXTENSION_REQUEST) continue;
-    return readExtensions(expectTag(values, Tag.SET, 'the requested extensions').content).values;
-  }
-  return new Map();
-}
-
 /** A request may ask for CA:TRUE, keyCertSign or serverAuth: copied, its owner could make delegates of its own. */
-function permittedNames(extensions: ReadonlyMap<string, Uint8Array>): {
-  names: SubjectAlternativeName[];
-  dropped: string[];
-} {
-  const names: SubjectAlternativeName[] = [];
-  const dropped: string[] = [];
-  for (const [id, value] of extensions) {
-    if (id !== Extension.SUBJECT_ALTERNATIVE_NAME) {
-      if (id !== Extension.EXTENDED_KEY_USAGE && id !== Extension.KEY_USAGE) dropped.push(`the extension ${id}`);
-      continue;
-    }
-    for (const name of readGeneralNames(sequenceIn(value, 'the subject alternative name'))) {
-      if (isPermitted(name)) names.push(name);
-      else dropped.push(`the ${name.type} name ${JSON.stringify(name.value)}`);
-    }
-  }
-  return { names, dropped };
+function notGranted({ sans, purposes, keyUsage, wantsCa, otherExtensions }: SigningRequestFacts): string[] {
+  return [
+    ...(wantsCa ? ['to be a CA (basicConstraints CA:TRUE)'] : []),
+    ...(purposes ?? []).filter((oid) => oid !== Purpose.CLIENT_AUTH).map((oid) => `the purpose ${purposeName(oid)}`),
+    ...(keyUsage ?? []).filter((use) => use !== 'digitalSignature').map((use) => `the key usage ${use}`),
+    // The certificate gets a key id in any case.
+    ...otherExtensions
+      .filter((oid) => oid !== Extension.SUBJECT_KEY_ID)
+      .map((oid) => `the extension ${extensionName(oid)}`),
+    ...sans.filter((name) => !isPermitted(name)).map(({ type, value }) => `the ${type} name ${JSON.stringify(value)}`),
+  ];
 }
 
 /** Printable ASCII only: a NUL or a line break in a name makes two readers see two names. */
