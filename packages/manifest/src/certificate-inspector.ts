@@ -9,6 +9,8 @@ export interface CertificateReport {
   readonly keyMatches?: boolean;
   /** Why the endpoint's CA bundle would refuse the certificate; undefined when it would not, or when the bundle is not known. */
   readonly refusal?: string;
+  /** True when no CA bundle was there to ask, so that nobody knows whether the endpoint would take it. */
+  readonly unchecked?: boolean;
   /** What does not keep the certificate from working today, and is worth saying: weak, version 1, expires soon. */
   readonly concerns?: readonly CertificateConcern[];
 }

@@ -1,5 +1,6 @@
 import type { CertificateConcern, CertificateInspector } from './certificate-inspector.ts';
 import type { TextPosition } from './edit/editable-text.ts';
+import type { Place, Problem } from './finding.ts';
 import { ManifestError } from './manifest-error.ts';
 import { hasPemBlock } from './pem.ts';
 
@@ -64,6 +65,23 @@ export function refuseCertificate(
       at,
     );
   }
+}
+
+export const uncheckedConcern = {
+  code: 'CERTIFICATE_UNCHECKED',
+  message: 'The client certificate was not checked against any CA: whether the endpoint would admit it is not known.',
+  remedy:
+    'Give the CA bundle of the endpoint (--ca FILE), or name its control plane, which knows it (a profile of "sallyport login").',
+} as const;
+
+/** That the endpoint may refuse the pair all the same: nothing knew its CA bundle. */
+export function uncheckedCertificate(
+  pair: { readonly certificatePem: string; readonly keyPem: string | undefined } | undefined,
+  inspector: CertificateInspector | undefined,
+  at: Place,
+): Problem[] {
+  if (!pair || !inspector?.inspect({ certificate: pair.certificatePem, key: pair.keyPem }).unchecked) return [];
+  return [{ ...uncheckedConcern, at }];
 }
 
 /** What is worth saying about a key by its PEM label alone: the Java delegate reads PKCS#8 RSA keys and nothing else. */

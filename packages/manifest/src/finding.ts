@@ -32,6 +32,11 @@ export const findings = {
     title: 'The endpoint would refuse the client certificate',
   },
   CERTIFICATE_SECRET_MISSING: { kind: 'step', severity: 'warning', title: 'The certificate Secret is not in the file' },
+  CERTIFICATE_UNCHECKED: {
+    kind: 'advice',
+    severity: 'warning',
+    title: 'A client certificate was not checked against any CA',
+  },
   CERTIFICATE_UNREADABLE: { kind: 'mistake', severity: 'error', title: 'A Secret holds no readable certificate' },
   DEFAULT_MODE_DECIMAL: { kind: 'mistake', severity: 'warning', title: 'A file mode is octal digits read as decimal' },
   DUPLICATE_KEY: { kind: 'mistake', severity: 'error', title: 'A key stands twice in one map' },
@@ -78,6 +83,7 @@ export const findings = {
     severity: 'error',
     title: 'A volume mount names a volume that is not there',
   },
+  NO_DELEGATE: { kind: 'advice', severity: 'warning', title: 'No delegate was found' },
   PLAIN_ENDPOINT_STRICT: {
     kind: 'mistake',
     severity: 'error',

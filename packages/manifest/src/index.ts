@@ -2,6 +2,7 @@ export type { CertificateConcern, CertificateInspector, CertificateReport } from
 export { check, type Finding, type Fixed, fix } from './check/check.ts';
 export type { CheckContext } from './check/examination.ts';
 export { type SarifLog, type SarifResult, type SarifRule, type SarifRun, toSarif } from './check/sarif.ts';
+export { uncheckedConcern } from './credentials.ts';
 export { unifiedDiff } from './diff/unified-diff.ts';
 export { type Endpoint, endpointFault, parseEndpoint } from './endpoint.ts';
 export { type FindingCode, findings, type Severity } from './finding.ts';

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   type ClientCertificate,
@@ -13,7 +14,7 @@ import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
-import { endpointBundle, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { concernsOf, endpointBundle, prepareInspector } from '../manifest/certificate-inspector.ts';
 import { type ConnectedAccount, connectedAccount } from '../manifest/connected-account.ts';
 import {
   type CertificateFiles,
@@ -133,12 +134,12 @@ export function addGenerate(manifest: Command, tools: Tools): void {
     .option('--rootless', 'run as a user of its own instead of root')
     .option('--upgrader-image <image>', 'add the upgrader, with this image')
     .option('--upgrader-schedule <cron>', 'once an hour when not given')
-    .option('--out <folder>', 'write the files there instead of printing them')
+    .option('--out <folder>', 'write the files there (made when it is not there) instead of printing them')
     .addOption(forceOption())
     .action(async (options: Options, command: Command) => {
       const { generated, concerns } = await make(options, tools, command);
       const output = outputOf(tools, command);
-      for (const { message, remedy } of concerns) output.warn('CERTIFICATE_CONCERN', `${message} ${remedy}`);
+      for (const { code, message, remedy } of concerns) output.warn(code, `${message} ${remedy}`);
       for (const note of generated.notes) output.note(`note: ${note}`);
       await deliver(generated, options, tools, command);
     });
@@ -183,7 +184,7 @@ async function make(options: Options, tools: Tools, command: Command) {
   };
   return {
     generated: refusing(undefined, () => generate(wanted, inspector)),
-    concerns: (given && inspector.inspect(given).concerns) ?? [],
+    concerns: concernsOf(inspector, given),
   };
 }
 
@@ -255,6 +256,9 @@ async function deliver({ files, notes }: Generated, { out, force = false }: Opti
     return;
   }
   const targets = files.map(({ path, text, confidential }) => ({ path: join(out, path), text, secret: confidential }));
+  await mkdir(out, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw usageError(`The folder ${out} cannot be made (${error.code ?? error.message}).`, 'Choose another for --out.');
+  });
   await writeLocalFiles(targets, force);
   const written = targets.map(({ path, secret }) => ({ file: path, secret }));
   output.result({ files: written, notes }, () =>

@@ -6,7 +6,7 @@ import { readLocalText, writeLocalFiles } from '../cert/local-files.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
-import { endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
+import { concernsOf, endpointBundle, pairsIn, prepareInspector } from '../manifest/certificate-inspector.ts';
 import { type ConnectedAccount, connectedAccount, otherAccount } from '../manifest/connected-account.ts';
 import { type ManifestFile, readManifestFile, replaceKeepingBackup } from '../manifest/manifest-file.ts';
 import {
@@ -125,8 +125,9 @@ async function migrated(name: string, file: ManifestFile, options: Options, tool
     }),
   );
   const output = outputOf(tools, command);
-  for (const { message, remedy } of (given && inspector.inspect(given).concerns) ?? [])
-    output.warn('CERTIFICATE_CONCERN', `${message} ${remedy}`);
+  // That it was not checked at all stands in the migration's own warnings.
+  for (const { code, message, remedy } of concernsOf(inspector, given))
+    if (code !== 'CERTIFICATE_UNCHECKED') output.warn(code, `${message} ${remedy}`);
   return migration;
 }
 

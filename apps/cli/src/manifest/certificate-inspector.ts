@@ -5,6 +5,7 @@ import {
   certificatesIn,
   detectForm,
   type ManifestForm,
+  uncheckedConcern,
 } from '@sallyport/manifest';
 import {
   CaBundleError,
@@ -53,13 +54,24 @@ export async function prepareInspector({ pairs, bundle, now }: InspectorOptions)
   return {
     inspect(pair) {
       const report = readPair(pair, now);
-      if (verdicts === undefined || report.unreadable !== undefined || report.keyMatches !== true) return report;
+      if (report.unreadable !== undefined || report.keyMatches !== true) return report;
+      if (verdicts === undefined) return { ...report, unchecked: true };
       const name = nameOf(pair);
       // A pair that nobody prepared has no verdict, and no verdict is not a good one.
       const verdict = verdicts.has(name) ? verdicts.get(name) : 'no handshake was made with it.';
       return verdict === undefined ? report : { ...report, refusal: verdict };
     },
   };
+}
+
+/** What is worth saying about the pair that was given, that nothing could check it included. */
+export function concernsOf(inspector: CertificateInspector, pair: Pair | undefined) {
+  if (pair === undefined) return [];
+  const { concerns = [], unchecked } = inspector.inspect(pair);
+  return [
+    ...concerns.map(({ message, remedy }) => ({ code: 'CERTIFICATE_CONCERN', message, remedy })),
+    ...(unchecked ? [uncheckedConcern] : []),
+  ];
 }
 
 /** The pairs inside a Kubernetes file's Secrets; none in other forms. @throws ManifestError FORM_UNKNOWN. */

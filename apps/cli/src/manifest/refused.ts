@@ -1,4 +1,4 @@
-import { ManifestError } from '@sallyport/manifest';
+import { ManifestError, type ManifestErrorCode } from '@sallyport/manifest';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -15,8 +15,14 @@ export function refusing<T>(file: string | undefined, work: () => T): T {
     throw new CliError(place === undefined ? message : `line ${line}: ${message}`, {
       code,
       exit: EXIT.failure,
-      remedy: `Nothing was written. Do what the message says${line === undefined ? '' : ` in line ${line}`}, and run the command again.`,
+      remedy: `Nothing was written. ${remedyFor(code, line)}`,
       ...(place === undefined ? {} : { detail: place }),
     });
   }
+}
+
+function remedyFor(code: ManifestErrorCode, line: number | undefined): string {
+  if (code === 'SEVERAL_DELEGATES' || code === 'DELEGATE_UNKNOWN')
+    return 'Run the command again with --delegate NAME, NAME being one of those.';
+  return `Do what the message says${line === undefined ? '' : ` in line ${line}`}, and run the command again.`;
 }

@@ -1,6 +1,7 @@
 import { examineCompose, examineDockerCommand } from '../docker/examine.ts';
 import { EditableText } from '../edit/editable-text.ts';
 import { originalPosition, settle } from '../edit/settle.ts';
+import { wholeFile } from '../edit/text-part.ts';
 import { type FindingCode, findings, type Problem, type Severity } from '../finding.ts';
 import { detectForm, type ManifestForm } from '../form.ts';
 import { examineHelmCommand, examineHelmValues } from '../helm/examine.ts';
@@ -38,8 +39,10 @@ const examiners: Readonly<Record<ManifestForm, Examiner>> = {
  */
 export function check(text: string, context: CheckContext = {}): Finding[] {
   const source = new EditableText(text);
-  const problems = examine(source, context).flatMap((examination) => examination.problems());
-  return asFindings(problems, source);
+  const form = context.form ?? detectForm(text);
+  const examinations = examiners[form](source, context);
+  const problems = examinations.flatMap((examination) => examination.problems());
+  return asFindings([...problems, ...noDelegate(examinations, form)], source);
 }
 
 export interface Fixed {
@@ -69,6 +72,32 @@ function examine(source: EditableText, context: CheckContext): Examination[] {
   const form = context.form ?? detectForm(source.text);
   return examiners[form](source, context);
 }
+
+/** Without this a file in which nothing was looked at would pass for one without mistakes. */
+function* noDelegate(examinations: readonly Examination[], form: ManifestForm): Iterable<Problem> {
+  const broken = examinations.some(({ file }) => file.parts.some((part) => part.fault));
+  if (broken || examinations.some(({ delegate }) => delegate)) return;
+  yield {
+    code: 'NO_DELEGATE',
+    at: { part: wholeFile, offset: 0 },
+    message: `No delegate was found in this file, read as ${formNames[form]}: nothing of a delegate was checked.`,
+    remedy: remedies[form] ?? 'Give the file that holds the delegate; if it is another form, name it with --form.',
+  };
+}
+
+const formNames: Readonly<Record<ManifestForm, string>> = {
+  kubernetes: 'a Kubernetes manifest',
+  'helm-values': 'Helm values',
+  'helm-command': 'a helm command',
+  'docker-command': 'a docker command',
+  compose: 'a compose file',
+  'upgrader-config': 'the upgrader’s config.yaml',
+};
+
+const remedies: Readonly<Partial<Record<ManifestForm, string>>> = {
+  kubernetes:
+    'Give the file that holds the delegate’s Deployment. A delegate is known by a container named "delegate", an image named "delegate", or the delegate’s variables.',
+};
 
 function isSafe(problem: Problem): boolean {
   return problem.repair !== undefined && problem.safe !== false;

@@ -28,6 +28,7 @@ export function examineDockerCommand(source: EditableText, context: CheckContext
   const delegates = () => runCommands(source.text).filter((run) => run.role === 'delegate');
   return delegates().map((_, index) => ({
     file: { source, parts: [] },
+    delegate: true,
     problems: () => {
       const run = delegates()[index];
       if (!run) return [];
@@ -59,11 +60,12 @@ export function examineDockerCommand(source: EditableText, context: CheckContext
 
 export function examineCompose(source: EditableText, context: CheckContext): Examination[] {
   const file = new YamlFile(source);
-  const faults: Examination = { file, problems: () => [...yamlFaults(file)] };
+  const faults: Examination = { file, delegate: false, problems: () => [...yamlFaults(file)] };
   if (file.parts.some((part) => part.fault)) return [faults];
   const delegates = () => composeServices(file).filter((service) => service.role === 'delegate');
   const examinations = delegates().map((_, index) => ({
     file,
+    delegate: true,
     problems: () => {
       const delegate = delegates()[index];
       if (!delegate) return [];

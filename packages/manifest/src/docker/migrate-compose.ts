@@ -1,4 +1,6 @@
+import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
+import { at } from '../edit/repair.ts';
 import { settle } from '../edit/settle.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
@@ -40,12 +42,13 @@ export function migrateCompose(text: string, endpoint: Endpoint, options: Migrat
     atEndpoint: variables.some((each) => each.name === 'MANAGER_HOST_AND_PORT' && each.value === endpoint.url),
   };
   const applied = settle(file, read, composeRules);
+  const place = at(read().delegate.service);
   const left = composeRules.flatMap((rule) => [...rule(read())]);
   return {
     form: 'compose',
     text: source.text,
     ...report(applied, progress),
-    warnings: warningsFrom(left, source),
+    warnings: warningsFrom([...left, ...uncheckedCertificate(options.certificate, options.inspector, place)], source),
     companions: [],
   };
 }
@@ -82,7 +85,7 @@ function chooseService(file: YamlFile, wanted: string | undefined): ComposeServi
   throw refusal(
     file.source,
     'SEVERAL_DELEGATES',
-    `The file holds several delegates: ${list}. Say which one is meant.`,
+    `The file holds several delegates: ${list}. Say which one is meant with --delegate NAME.`,
     another?.service ?? chosen.service,
   );
 }

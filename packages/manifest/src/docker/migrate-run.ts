@@ -1,6 +1,8 @@
+import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
 import { settle } from '../edit/settle.ts';
 import type { ShellWord } from '../edit/shell-words.ts';
+import { wholeFile } from '../edit/text-part.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { imageFault } from '../image-tag.ts';
 import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
@@ -38,12 +40,13 @@ export function migrateDockerCommand(text: string, endpoint: Endpoint, options: 
     atEndpoint: chosen.variables.some((each) => each.name === 'MANAGER_HOST_AND_PORT' && each.value === endpoint.url),
   };
   const applied = settle({ source, parts: [] }, read, runRules);
+  const place = { part: wholeFile, offset: read().delegate.image.start };
   const left = runRules.flatMap((rule) => [...rule(read())]);
   return {
     form: 'docker-command',
     text: source.text,
     ...report(applied, progress),
-    warnings: warningsFrom(left, source),
+    warnings: warningsFrom([...left, ...uncheckedCertificate(options.certificate, options.inspector, place)], source),
     companions: [],
   };
 }
@@ -66,7 +69,7 @@ function chooseRun(delegates: readonly RunCommand[], wanted: string | undefined,
   throw refuse(
     source,
     'SEVERAL_DELEGATES',
-    `The commands run several delegates: ${list}. Say which one is meant.`,
+    `The commands run several delegates: ${list}. Say which one is meant with --delegate NAME.`,
     another?.image ?? chosen.image,
   );
 }

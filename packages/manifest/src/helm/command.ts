@@ -1,3 +1,4 @@
+import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
 import { type Rule, settle } from '../edit/settle.ts';
 import { insertAfter, type ShellCommand, type ShellWord, setInWord, shellCommands } from '../edit/shell-words.ts';
@@ -58,11 +59,15 @@ export function migrateHelmCommand(text: string, endpoint: Endpoint, options: Mi
   });
   const applied = settle({ source, parts: [] }, read, helmCommandRules);
   const left = [...helmCommandRules.flatMap((rule) => [...rule(read())]), ...valueFileAdvice(read().helm)];
+  const place = placeOf(read().helm.release);
   return {
     form: 'helm-command',
     text: source.text,
     ...report(applied),
-    warnings: warningsFrom([...left, secretStep(wanted, placeOf(read().helm.release))], source),
+    warnings: warningsFrom(
+      [...left, secretStep(wanted, place), ...uncheckedCertificate(options.certificate, options.inspector, place)],
+      source,
+    ),
     companions: certificateCompanion(wanted, chosen.namespace, options),
   };
 }
@@ -250,7 +255,7 @@ function chooseCommand(text: string, wanted: string | undefined): HelmCommand {
   throw refuse(
     source,
     'SEVERAL_DELEGATES',
-    `The commands install several delegates: ${list}. Say which one is meant.`,
+    `The commands install several delegates: ${list}. Say which one is meant with --delegate NAME.`,
     another?.release ?? chosen.release,
   );
 }

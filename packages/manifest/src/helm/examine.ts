@@ -12,10 +12,11 @@ import { valuesOf, valuesRules } from './values.ts';
 
 export function examineHelmValues(source: EditableText, context: CheckContext): Examination[] {
   const file = new YamlFile(source);
-  const faults: Examination = { file, problems: () => [...yamlFaults(file)] };
+  const faults: Examination = { file, delegate: false, problems: () => [...yamlFaults(file)] };
   if (file.parts.some((part) => part.fault)) return [faults];
   const examinations = valuesOf(file).map((_, index) => ({
     file,
+    delegate: true,
     problems: () => {
       const values = valuesOf(file)[index];
       if (!values) return [];
@@ -50,6 +51,7 @@ export function examineHelmValues(source: EditableText, context: CheckContext): 
 export function examineHelmCommand(source: EditableText, context: CheckContext): Examination[] {
   return helmCommands(source.text).map((_, index) => ({
     file: { source, parts: [] },
+    delegate: true,
     problems: () => {
       const helm = helmCommands(source.text)[index];
       if (!helm) return [];

@@ -1,3 +1,4 @@
+import { uncheckedCertificate } from '../credentials.ts';
 import { delegateWishes } from '../delegate-variables.ts';
 import { EditableText } from '../edit/editable-text.ts';
 import { at, repairAt } from '../edit/repair.ts';
@@ -48,11 +49,15 @@ export function migrateHelmValues(text: string, endpoint: Endpoint, options: Mig
   });
   const applied = settle(file, read, valuesRules);
   const left = valuesRules.flatMap((rule) => [...rule(read())]);
+  const place = at(read().values);
   return {
     form: 'helm-values',
     text: source.text,
     ...report(applied),
-    warnings: warningsFrom([...left, secretStep(wanted, at(read().values))], source),
+    warnings: warningsFrom(
+      [...left, secretStep(wanted, place), ...uncheckedCertificate(options.certificate, options.inspector, place)],
+      source,
+    ),
     companions: certificateCompanion(wanted, undefined, options),
   };
 }
@@ -105,7 +110,7 @@ function chooseValues(file: YamlFile, wanted: string | undefined): YamlCursor {
   throw refusal(
     file.source,
     'SEVERAL_DELEGATES',
-    `The values hold several delegates: ${list}. Say which one is meant.`,
+    `The values hold several delegates: ${list}. Say which one is meant with --delegate NAME.`,
     another ?? chosen,
   );
 }

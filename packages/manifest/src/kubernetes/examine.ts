@@ -24,6 +24,7 @@ export function examineKubernetes(source: EditableText, context: CheckContext): 
   const file = new YamlFile(source);
   const whole: Examination = {
     file,
+    delegate: false,
     problems: () => [
       ...yamlFaults(file),
       ...duplicateKeys(file),
@@ -33,6 +34,7 @@ export function examineKubernetes(source: EditableText, context: CheckContext): 
   if (file.parts.some((part) => part.fault)) return [whole];
   const delegates = delegatesOf(objectsOf(file)).map((delegate) => ({
     file,
+    delegate: true,
     problems: () => delegateProblems(file, sameDelegate(delegate), context),
   }));
   return [whole, ...delegates];

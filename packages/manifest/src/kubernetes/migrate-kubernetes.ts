@@ -1,11 +1,15 @@
+import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
+import { at } from '../edit/repair.ts';
 import { settle } from '../edit/settle.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { Problem } from '../finding.ts';
 import type { CompanionFile, MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
 import { refusal, refuseDuplicates, refuseUnparsable } from '../yaml-refusals.ts';
 import { atEndpoint, mtlsBegun } from './begun.ts';
+import { certificateEntry } from './certificate-secret.ts';
 import { certificateVolume } from './certificate-volume.ts';
 import { chooseDelegate, refuseUnfit, sameDelegate } from './refusals.ts';
 import { advice } from './rules/advice.ts';
@@ -56,7 +60,7 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
     form: 'kubernetes',
     text: source.text,
     ...report(applied, progress),
-    warnings: warningsFrom(left, source),
+    warnings: warningsFrom([...left, ...unchecked(after, options)], source),
     companions: companionsOf(after, source),
   };
 }
@@ -79,6 +83,13 @@ function reader(file: YamlFile, chosen: ReturnType<typeof chooseDelegate>, targe
       chosen.object.root,
     );
   };
+}
+
+function unchecked({ secret, delegate }: KubernetesScene, { certificate, inspector }: MigrateOptions): Problem[] {
+  const entry = secret.object && certificateEntry(secret.object, secret.certificateKey);
+  const key = secret.object && certificateEntry(secret.object, secret.privateKey);
+  const inFile = entry?.value === undefined ? undefined : { certificatePem: entry.value, keyPem: key?.value };
+  return uncheckedCertificate(certificate ?? inFile, inspector, at(entry?.cursor ?? delegate.object.root));
 }
 
 /** Every name that the certificate's Secret has, had, or is looked for under. */

@@ -42,7 +42,7 @@ export function chooseDelegate(file: YamlFile, wanted: string | undefined): Dele
   throw refusal(
     file.source,
     'SEVERAL_DELEGATES',
-    `The file holds several delegates: ${list}. Say which one is meant.`,
+    `The file holds several delegates: ${list}. Say which one is meant with --delegate NAME.`,
     another?.object.root ?? chosen.object.root,
   );
 }

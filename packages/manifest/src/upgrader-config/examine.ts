@@ -24,5 +24,5 @@ export function examineUpgraderConfig(source: EditableText, context: CheckContex
       ...plainInStrict(context, begun, place, root.get('workloadName')?.text ?? 'the upgrader'),
     ];
   };
-  return [{ file, problems }];
+  return [{ file, delegate: upgraderConfigRoot(file) !== undefined, problems }];
 }

@@ -1,4 +1,5 @@
 import type { CertificateInspector } from '../../certificate-inspector.ts';
+import { uncheckedCertificate } from '../../credentials.ts';
 import { at } from '../../edit/repair.ts';
 import type { Problem } from '../../finding.ts';
 import { hasPemBlock } from '../../pem.ts';
@@ -81,6 +82,8 @@ function* inspected(
       remedy: 'Have it issued by a CA of the endpoint’s bundle.',
     };
   }
+  const pair = { certificatePem: certificate.value, keyPem: key?.value };
+  for (const unchecked of uncheckedCertificate(pair, inspector, place)) yield { ...unchecked, severity: 'note' };
   for (const { severity, message, remedy } of report.concerns ?? []) {
     yield { code: 'CERTIFICATE_CONCERN', severity, at: place, message: `${name}: ${message}`, remedy };
   }
