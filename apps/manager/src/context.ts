@@ -81,6 +81,7 @@ import { SecretBox } from './tokens/secret-box.ts';
 import { TokenService } from './tokens/token-service.ts';
 import { AccountUpgradesService } from './upgrades/account-upgrades.ts';
 import { upgradeCheckRoutes } from './upgrades/agent-routes.ts';
+import { CanaryEvidence } from './upgrades/canary-evidence.ts';
 import { overrideRoutes } from './upgrades/override-routes.ts';
 import { OverrideService } from './upgrades/override-service.ts';
 import { ReleaseService } from './upgrades/release-service.ts';
@@ -190,13 +191,14 @@ export async function createContext(
     });
     closers.push(() => tasks.stop());
     const overrides = new OverrideService(database, clock);
-    const accountUpgrades = new AccountUpgradesService(database, overrides, clock);
-    const delegates = new DelegateService(delegateStore, presence, clock, tasks, accountUpgrades);
+    const { rule, watchMs } = config.upgrades;
     const upgradeParts = { database, delegates: delegateStore, presence, clock };
-    const upgradeChecks = new UpgradeCheckService({ ...upgradeParts, watchMs: config.upgrades.watchMs });
-    const { failurePercent } = config.upgrades;
-    const upgradeJudge = new UpgradeJudge({ ...upgradeParts, logger, failurePercent });
+    const upgradeJudge = new UpgradeJudge({ ...upgradeParts, logger, rule });
     closers.push(() => upgradeJudge.stop());
+    const accountUpgrades = new AccountUpgradesService(database, overrides, clock, upgradeJudge);
+    const delegates = new DelegateService(delegateStore, presence, clock, tasks, accountUpgrades);
+    const upgradeChecks = new UpgradeCheckService({ ...upgradeParts, judge: upgradeJudge, watchMs });
+    const canary = new CanaryEvidence({ ...upgradeParts, watchMs });
     const dispatcher = new TaskDispatcher(taskStore, presence, bus, logger);
     closers.push(() => dispatcher.stop());
     await presence.start(secrets.databaseUrl === null);
@@ -306,7 +308,7 @@ export async function createContext(
       agentRoutes(delegates, presence, dispatcher),
       agentTaskRoutes(tasks),
       logs.routes,
-      upgradeRoutes(new ReleaseService(database, clock), accountUpgrades, upgradeJudge),
+      upgradeRoutes(new ReleaseService(database, canary, clock), accountUpgrades, upgradeJudge),
       overrideRoutes(overrides, accountUpgrades),
       upgradeCheckRoutes(upgradeChecks),
     );

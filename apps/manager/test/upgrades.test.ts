@@ -7,103 +7,7 @@ const clock = new SetClock();
 const managerTest = onBothManagers({ clock });
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
-managerTest('a version reaches the canary first, then the rest, and never goes back by itself', async (t, dev) => {
-  const canary = await UpgradeRig.create(t, dev, 'ring-canary', clock);
-  const rest = await UpgradeRig.create(t, dev, 'ring-rest', clock);
-  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
-  await canary.ring('canary');
-
-  const untried = await canary.publish('harness/delegate:24.02.1');
-  assert.deepEqual([untried.status, untried.body['code']], [409, 'CONFLICT']);
-  assert.match(String(untried.body['message']), /ring canary has nothing/);
-  await canary.published('harness/delegate:24.02.1', 'canary');
-  assert.deepEqual(await canary.told('harness/delegate:24.01.1'), ['harness/delegate:24.02.1', true]);
-  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
-
-  await canary.published('harness/delegate:24.02.1');
-  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.02.1', true]);
-  assert.deepEqual(await rest.told('docker.io/harness/delegate:24.02.1'), [
-    'docker.io/harness/delegate:24.02.1',
-    false,
-  ]);
-  assert.deepEqual(await rest.told('harness/delegate:24.03.1'), ['harness/delegate:24.03.1', false], 'a downgrade');
-  assert.deepEqual(await rest.told('harness/delegate:24.01.1.minimal'), ['harness/delegate:24.02.1.minimal', true]);
-  assert.deepEqual(await rest.told('harness/delegate:latest'), ['harness/delegate:24.02.1', true]);
-
-  const older = await rest.publish('harness/delegate:24.01.9', 'canary');
-  assert.deepEqual([older.status, older.body['code']], [409, 'CONFLICT']);
-  await rest.published('harness/delegate:24.01.9', 'canary', { allowOlder: true });
-  const { body } = await canary.check('harness/delegate:24.02.1');
-  assert.deepEqual(
-    [body['resource']?.['imageTag'], body['resource']?.['allowOlder']],
-    ['harness/delegate:24.01.9', true],
-  );
-  await rest.published(`harness/delegate:24.04.1@${DIGEST}`, 'stable', { skipCanary: true });
-  assert.deepEqual(await rest.told('harness/delegate:24.02.1'), [`harness/delegate:24.04.1@${DIGEST}`, true]);
-  const minimal = 'harness/delegate:24.02.1.minimal';
-  assert.deepEqual(await rest.told(minimal), [minimal, false], 'the digest is of the full image');
-});
-
-managerTest('an operator halts a ring and resumes it, and the audit log says who', async (t, dev) => {
-  const rig = await UpgradeRig.create(t, dev, 'ring-halt', clock);
-  await rig.published('harness/delegate:24.05.1', 'stable', { skipCanary: true });
-  await dev.must('POST', '/ng/api/upgrades/rings/stable/halt', { reason: 'looks bad' });
-  assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
-  const again = await dev.api('POST', '/ng/api/upgrades/rings/stable/halt', {});
-  assert.equal(again.status, 409);
-  const own = await rig.admin('GET', '/upgrades/account');
-  assert.match(String(own.body['resource']?.['halted']), /halted/);
-  await dev.must('POST', '/ng/api/upgrades/rings/stable/resume', {});
-  assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.05.1', true]);
-  const audit = await dev.must('GET', '/ng/api/audit?limit=3');
-  const actions = [0, 1, 2].map((index) => audit[index]?.['action']);
-  assert.deepEqual(actions, ['upgrade.resumed', 'upgrade.halted', 'upgrade.published']);
-  assert.equal(audit[1]?.['details']?.['reason'], 'looks bad');
-});
-
-managerTest('an account chooses another version for a time, and an older one only by saying so', async (t, dev) => {
-  const rig = await UpgradeRig.create(t, dev, 'override', clock);
-  await rig.published('harness/delegate:24.06.5', 'stable', { skipCanary: true });
-  const setup = '/delegate-setup';
-  const put = (query: string) => rig.admin('PUT', `${setup}/override-delegate-tag?${query}`);
-
-  assert.equal((await put('delegateTag=24.06.1')).status, 409);
-  assert.equal((await put('delegateTag=24.06.1&allowOlder=true&validForDays=2')).status, 200);
-  const { body } = await rig.check('harness/delegate:24.06.5');
-  assert.deepEqual(
-    { ...body['resource'] },
-    { imageTag: 'harness/delegate:24.06.1', shouldUpgrade: true, allowOlder: true },
-  );
-  const listed = await rig.admin('GET', `${setup}/override-delegate-tag`);
-  assert.equal(listed.body['resource']?.['versionOverrides']?.[0]?.['version'], '24.06.1');
-  const latest = await rig.admin('GET', `${setup}/latest-supported-version`);
-  assert.deepEqual(
-    { ...latest.body['resource'] },
-    { latestSupportedVersion: '24.06.1', latestSupportedMinimalVersion: '24.06.1.minimal' },
-  );
-  clock.advance(2 * 24 * 60);
-  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.5', false], 'it is over');
-
-  assert.equal((await put('delegateTag=24.06.9')).status, 200);
-  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.9', true]);
-  assert.deepEqual(await rig.told('harness/delegate:24.07.1'), ['harness/delegate:24.07.1', false], 'a downgrade');
-  for (const path of ['override-delegate-tag', 'delete-delegate-override']) {
-    assert.equal(String((await rig.admin('DELETE', `${setup}/${path}`)).body['resource']), String(path[0] === 'o'));
-  }
-  const older = await rig.admin('PUT', '/version-override/delegate-tag?delegateTag=24.06.9&validTillNextRelease=true');
-  assert.equal(older.status, 200);
-  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.9', true]);
-  await rig.published('harness/delegate:24.07.1', 'stable', { skipCanary: true });
-  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.07.1', true]);
-
-  for (const wrong of ['latest', 'harness/delegate', '24.06.9%0Aimage', '24.06.9@sha256:1', '$(id)', '24.06.9 x']) {
-    const refused = await put(`delegateTag=${encodeURIComponent(decodeURIComponent(wrong))}`);
-    assert.deepEqual([refused.status, refused.body['code']], [400, 'INVALID_REQUEST'], wrong);
-  }
-  assert.equal((await put('delegateTag=24.06.9&validForDays=181')).status, 400);
-  assert.equal((await put('delegateTag=24.06.9&projectIdentifier=p')).status, 400);
-});
-
+// First: managers that start later on the clock have certificates that are not valid yet.
 managerTest("an upgrader speaks for its own account only, and an account's mode holds for it", async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'checks-a', clock);
   const other = await UpgradeRig.create(t, dev, 'checks-b', clock);
@@ -141,9 +45,121 @@ managerTest("an upgrader speaks for its own account only, and an account's mode 
   assert.deepEqual([admitted.status, admitted.body['resource']?.['shouldUpgrade']], [200, false]);
 });
 
+managerTest('a version reaches the canary first, then the rest, and never goes back by itself', async (t, dev) => {
+  const canary = await UpgradeRig.create(t, dev, 'ring-canary', clock);
+  const rest = await UpgradeRig.create(t, dev, 'ring-rest', clock);
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
+  await canary.ring('canary');
+
+  const nobody = await canary.publish('harness/delegate:24.01.2');
+  assert.equal(nobody.status, 200);
+  assert.match(JSON.stringify(nobody.body['metaData']), /UNTRIED_VERSION.*no upgrader of its 1 accounts is calling/);
+  const [from, to] = ['harness/delegate:24.01.2', 'harness/delegate:24.02.1'];
+  await canary.delegate('edge', '24.01.2');
+  await canary.told(from, 'edge');
+  const refused = async () => {
+    const { status, body } = await canary.publish(to);
+    assert.deepEqual([status, body['code']], [409, 'CONFLICT']);
+    return `${body['message']} ${body['remedy']}`;
+  };
+  assert.match(await refused(), /ring canary has nothing/);
+  await canary.published(to, 'canary');
+  assert.match(await refused(), /of the 1 delegates in ring canary none has taken it/);
+  assert.deepEqual(await canary.told(from, 'edge'), [to, true]);
+  assert.match(await refused(), /none has taken it/, 'told is not taken');
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), [from, true]);
+  await canary.told(to, 'edge');
+  await canary.delegate('edge', '24.02.1', { hostName: 'new-pod' });
+  assert.match(await refused(), /1 took it, 0 are healthy and 0 failed\. .*the next is judged at \d{4}-/);
+  clock.advance(30);
+
+  await canary.published('harness/delegate:24.02.1');
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1'), ['harness/delegate:24.02.1', true]);
+  assert.deepEqual(await rest.told('docker.io/harness/delegate:24.02.1'), [
+    'docker.io/harness/delegate:24.02.1',
+    false,
+  ]);
+  assert.deepEqual(await rest.told('harness/delegate:24.03.1'), ['harness/delegate:24.03.1', false], 'a downgrade');
+  assert.deepEqual(await rest.told('harness/delegate:24.01.1.minimal'), ['harness/delegate:24.02.1.minimal', true]);
+  assert.deepEqual(await rest.told('harness/delegate:latest'), ['harness/delegate:24.02.1', true]);
+
+  const older = await rest.publish('harness/delegate:24.01.9', 'canary');
+  assert.deepEqual([older.status, older.body['code']], [409, 'CONFLICT']);
+  await rest.published('harness/delegate:24.01.9', 'canary', { allowOlder: true });
+  const { body } = await canary.check('harness/delegate:24.02.1');
+  assert.deepEqual(
+    [body['resource']?.['imageTag'], body['resource']?.['allowOlder']],
+    ['harness/delegate:24.01.9', true],
+  );
+  await rest.published(`harness/delegate:24.04.1@${DIGEST}`, 'stable', { force: true });
+  assert.deepEqual(await rest.told('harness/delegate:24.02.1'), [`harness/delegate:24.04.1@${DIGEST}`, true]);
+  const minimal = 'harness/delegate:24.02.1.minimal';
+  assert.deepEqual(await rest.told(minimal), [minimal, false], 'the digest is of the full image');
+});
+
+managerTest('an operator halts a ring and resumes it, and the audit log says who', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'ring-halt', clock);
+  await rig.published('harness/delegate:24.05.1', 'stable', { force: true });
+  await dev.must('POST', '/ng/api/upgrades/rings/stable/halt', { reason: 'looks bad' });
+  assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
+  const again = await dev.api('POST', '/ng/api/upgrades/rings/stable/halt', {});
+  assert.equal(again.status, 409);
+  const own = await rig.admin('GET', '/upgrades/account');
+  assert.match(String(own.body['resource']?.['halted']), /halted/);
+  await dev.must('POST', '/ng/api/upgrades/rings/stable/resume', {});
+  assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.05.1', true]);
+  const audit = await dev.must('GET', '/ng/api/audit?limit=3');
+  const actions = [0, 1, 2].map((index) => audit[index]?.['action']);
+  assert.deepEqual(actions, ['upgrade.resumed', 'upgrade.halted', 'upgrade.published']);
+  assert.equal(audit[1]?.['details']?.['reason'], 'looks bad');
+});
+
+managerTest('an account chooses another version for a time, and an older one only by saying so', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'override', clock);
+  await rig.published('harness/delegate:24.06.5', 'stable', { force: true });
+  const setup = '/delegate-setup';
+  const put = (query: string) => rig.admin('PUT', `${setup}/override-delegate-tag?${query}`);
+
+  assert.equal((await put('delegateTag=24.06.1')).status, 409);
+  assert.equal((await put('delegateTag=24.06.1&allowOlder=true&validForDays=2')).status, 200);
+  const { body } = await rig.check('harness/delegate:24.06.5');
+  assert.deepEqual(
+    { ...body['resource'] },
+    { imageTag: 'harness/delegate:24.06.1', shouldUpgrade: true, allowOlder: true },
+  );
+  const listed = await rig.admin('GET', `${setup}/override-delegate-tag`);
+  assert.equal(listed.body['resource']?.['versionOverrides']?.[0]?.['version'], '24.06.1');
+  const latest = await rig.admin('GET', `${setup}/latest-supported-version`);
+  assert.deepEqual(
+    { ...latest.body['resource'] },
+    { latestSupportedVersion: '24.06.1', latestSupportedMinimalVersion: '24.06.1.minimal' },
+  );
+  clock.advance(2 * 24 * 60);
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.5', false], 'it is over');
+
+  assert.equal((await put('delegateTag=24.06.9')).status, 200);
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.9', true]);
+  assert.deepEqual(await rig.told('harness/delegate:24.07.1'), ['harness/delegate:24.07.1', false], 'a downgrade');
+  for (const path of ['override-delegate-tag', 'delete-delegate-override']) {
+    assert.equal(String((await rig.admin('DELETE', `${setup}/${path}`)).body['resource']), String(path[0] === 'o'));
+  }
+  const older = await rig.admin('PUT', '/version-override/delegate-tag?delegateTag=24.06.9&validTillNextRelease=true');
+  assert.equal(older.status, 200);
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.06.9', true]);
+  await rig.published('harness/delegate:24.07.1', 'stable', { force: true });
+  assert.deepEqual(await rig.told('harness/delegate:24.06.5'), ['harness/delegate:24.07.1', true]);
+
+  for (const wrong of ['latest', 'harness/delegate', '24.06.9%0Aimage', '24.06.9@sha256:1', '$(id)', '24.06.9 x']) {
+    const refused = await put(`delegateTag=${encodeURIComponent(decodeURIComponent(wrong))}`);
+    assert.deepEqual([refused.status, refused.body['code']], [400, 'INVALID_REQUEST'], wrong);
+  }
+  assert.equal((await put('delegateTag=24.06.9&validForDays=181')).status, 400);
+  assert.equal((await put('delegateTag=24.06.9&projectIdentifier=p')).status, 400);
+});
+
 managerTest('the list says how each delegate is kept current', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'states', clock);
-  await rig.published('harness/delegate:24.08.2', 'stable', { skipCanary: true });
+  await rig.published('harness/delegate:24.08.2', 'stable', { force: true });
   await rig.delegate('edge', '24.08.1');
   assert.equal(await rig.stateOf('edge'), 'DETECTING');
   await rig.told('harness/delegate:24.08.1', 'edge');
@@ -163,38 +179,97 @@ managerTest('the list says how each delegate is kept current', async (t, dev) =>
 });
 
 managerTest('a ring stops by itself when upgraded delegates do not come back, and says so', async (t, dev) => {
+  clock.advance(120);
   const rig = await UpgradeRig.create(t, dev, 'stops', clock);
+  const other = await UpgradeRig.create(t, dev, 'stops-too', clock);
   const [from, to] = ['harness/delegate:24.09.1', 'harness/delegate:24.09.2'];
-  await rig.published(to, 'stable', { skipCanary: true });
-  for (const name of ['good', 'gone', 'stuck', 'still']) await rig.delegate(name, '24.09.1');
-  for (const name of ['good', 'stuck', 'still']) assert.deepEqual(await rig.told(from, name), [to, true]);
+  await rig.published(to, 'stable', { force: true });
+  for (const name of ['good', 'gone', 'stuck', 'later', 'still']) await rig.delegate(name, '24.09.1');
+  const dry = await rig.delegate('dry', '24.09.1');
+  await other.delegate('edge', '24.09.1');
+  for (const name of ['good', 'stuck', 'later', 'still', 'dry'])
+    assert.deepEqual(await rig.told(from, name), [to, true]);
+  assert.deepEqual(await other.told(from, 'edge'), [to, true]);
   await rig.delegate('good', '24.09.2', { hostName: 'good-2' });
-  await rig.told(to, 'stuck');
+  for (const name of ['stuck', 'later']) await rig.told(to, name);
+  // Its upgrader shows the patch and sets nothing; then it goes away for a reason of its own.
+  await dry.call('POST', '/api/agent/delegates/unregister', { delegateId: dry.id });
   clock.advance(29);
   assert.equal((await rings(dev))['status'], 'ACTIVE');
   clock.advance(1);
+  const one = await rings(dev);
+  assert.deepEqual([one['status'], one['healthy'], one['failed'], one['taken']], ['ACTIVE', 1, 2, 3], 'still and dry');
+
+  await other.told(to, 'edge');
+  clock.advance(30);
   const release = await rings(dev);
-  assert.deepEqual(
-    [release['status'], release['healthy'], release['failed']],
-    ['HALTED', 1, 1],
-    'still was not upgraded',
-  );
-  assert.match(String(release['haltedReason']), /1 of 2 delegates that took harness\/delegate:24\.09\.2/);
-  assert.match(dev.log(), /the ring is halted: 1 of 2 delegates/);
+  assert.deepEqual([release['status'], release['haltedBy']], ['HALTED', 'system']);
+  const reason = /3 of 4 delegates that took harness\/delegate:24\.09\.2 .* in 2 of 2 accounts/;
+  assert.match(String(release['haltedReason']), reason);
+  assert.match(dev.log(), new RegExp(`the ring is halted: ${reason.source}`));
   const audit = await dev.must('GET', '/ng/api/audit?limit=1');
   assert.deepEqual([audit[0]?.['action'], audit[0]?.['actor']], ['upgrade.halted', 'system']);
   const metrics = String((await dev.api('GET', '/metrics')).body).match(/^sallyport_upgrades_total.*$/gm);
   assert.ok(metrics?.includes('sallyport_upgrades_total{outcome="halted"} 1'), metrics?.join('\n'));
   assert.deepEqual(await rig.told(from, 'gone'), [from, false]);
+  const own = await rig.admin('GET', '/upgrades/account');
+  const text = String(own.body['resource']?.['halted']);
+  assert.match(text, /is halted, .* too many delegates that took harness\/delegate:24\.09\.2/);
+  assert.doesNotMatch(text, /\d of \d/, 'the numbers are about other accounts too');
 
   await dev.must('POST', '/ng/api/upgrades/rings/stable/resume', {});
   assert.deepEqual(await rig.told(from, 'gone'), [to, true]);
 });
 
+managerTest(
+  'an account whose delegates fail is given the version no more, and the others still are',
+  async (t, dev) => {
+    const rig = await UpgradeRig.create(t, dev, 'alone', clock);
+    const other = await UpgradeRig.create(t, dev, 'alone-not', clock);
+    const [from, to] = ['harness/delegate:24.09.3', 'harness/delegate:24.09.4'];
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      await rig.delegate(name, '24.09.3');
+      await rig.told(from, name);
+    }
+    await other.told(from);
+    await rig.published(to, 'stable', { force: true });
+    await rig.published(to, 'canary', { allowOlder: true });
+    for (const name of ['a', 'b', 'c']) {
+      assert.deepEqual(await rig.told(from, name), [to, true]);
+      await rig.told(to, name);
+      assert.deepEqual(await rig.told(from, name), [from, false], 'it was rolled back');
+    }
+    assert.equal((await rings(dev))['status'], 'ACTIVE', 'one account stops nobody else');
+    assert.deepEqual(await rig.told(from, 'd'), [from, false]);
+    assert.deepEqual(await other.told(from), [to, true]);
+    const own = await rig.admin('GET', '/upgrades/account');
+    assert.match(
+      String(own.body['resource']?.['halted']),
+      /The account is given nothing new: 3 of 3 delegates that took/,
+    );
+    const audit = await rig.admin('GET', '/audit?limit=9');
+    const halts = (audit.body['resource'] as unknown as readonly { action: string }[]).filter(
+      ({ action }) => action === 'upgrade.halted',
+    );
+    assert.equal(halts.length, 1);
+
+    // In the canary that account is alone, and one account may speak for its ring.
+    await rig.ring('canary');
+    for (const name of ['d', 'e', 'c']) {
+      await rig.told(from, name);
+      await rig.told(to, name);
+      await rig.told(from, name);
+    }
+    const canary = (await dev.must('GET', '/ng/api/upgrades/rings'))[0]?.['releases']?.[0];
+    assert.equal(canary?.['status'], 'HALTED');
+    assert.equal((await rings(dev))['status'], 'ACTIVE', 'a ring is judged by its own delegates');
+  },
+);
+
 managerTest('a delegate that was rolled back is not told to take the version again', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'rolled-back', clock);
   const [from, to] = ['harness/delegate:24.10.1', 'harness/delegate:24.10.2'];
-  await rig.published(to, 'stable', { skipCanary: true });
+  await rig.published(to, 'stable', { force: true });
   await rig.delegate('edge', '24.10.1');
   assert.deepEqual(await rig.told(from, 'edge'), [to, true]);
   await rig.told(to, 'edge');
@@ -206,7 +281,7 @@ managerTest('a delegate that was rolled back is not told to take the version aga
 
 managerTest('names that no delegate has are not remembered, however many a token holder sends', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'names', clock);
-  await rig.published('harness/delegate:24.10.9', 'stable', { skipCanary: true });
+  await rig.published('harness/delegate:24.10.9', 'stable', { force: true });
   await rig.delegate('edge', '24.10.1');
   for (const name of ['edge', 'a', 'b', 'c']) await rig.told('harness/delegate:24.10.1', name);
   const own = await rig.admin('GET', '/upgrades/account');

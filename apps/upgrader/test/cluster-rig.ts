@@ -105,7 +105,7 @@ export class ClusterRig {
   }
 
   async publish(image: string, component: 'DELEGATE' | 'UPGRADER' = 'DELEGATE', allowOlder = false): Promise<void> {
-    const body = { image, component, ring: 'stable', skipCanary: true, allowOlder };
+    const body = { image, component, ring: 'stable', force: true, allowOlder };
     await this.dev.must('POST', '/ng/api/upgrades/releases', body);
   }
 

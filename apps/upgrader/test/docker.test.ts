@@ -94,7 +94,7 @@ class DockerRig {
 }
 
 async function publish(image: string): Promise<void> {
-  const body = { image, ring: 'stable', skipCanary: true, allowOlder: true };
+  const body = { image, ring: 'stable', force: true, allowOlder: true };
   await dev.must('POST', '/ng/api/upgrades/releases', body);
 }
 

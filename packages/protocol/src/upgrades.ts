@@ -47,8 +47,8 @@ export const PublishRequest = Type.Object(
     image: ImageText,
     /** The ring publishes a newer one: go back to this one on purpose. */
     allowOlder: Type.Optional(Type.Boolean()),
-    /** Publish to the rest what the canary has not had. */
-    skipCanary: Type.Optional(Type.Boolean()),
+    /** Publish to the rest what no delegate of the canary took and came back with. */
+    force: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 );
@@ -65,9 +65,12 @@ export const UpgradeRelease = Type.Object({
   publishedBy: Type.String(),
   haltedAt: nullable(Millis),
   haltedReason: nullable(Type.String()),
-  /** Delegates that were told to take it, by what came of it. */
+  /** `system` when it stopped by itself. */
+  haltedBy: nullable(Type.String()),
+  /** Delegates that were told to take it, those of them that did, and what came of it. */
   offered: Type.Integer(),
   waiting: Type.Integer(),
+  taken: Type.Integer(),
   healthy: Type.Integer(),
   failed: Type.Integer(),
 });

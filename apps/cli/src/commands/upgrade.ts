@@ -9,12 +9,15 @@ import {
   type UpgradeRing,
 } from '@sallyport/protocol';
 import { Argument, Command, Option } from 'commander';
+import { accountOfKey, type GlobalOptions } from '../connection.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
 import { integerOption, required } from '../options.ts';
 import { formatTime, orDash } from '../output/format.ts';
+import { printable } from '../output/printable.ts';
 import type { Column } from '../output/table.ts';
 import { type Session, type Tools, withApi } from '../session.ts';
+import { warnOfChange } from './endpoint-show.ts';
 
 const UPGRADES = '/ng/api/upgrades';
 const OVERRIDE = '/ng/api/delegate-setup/override-delegate-tag';
@@ -23,7 +26,7 @@ interface PublishOptions {
   readonly ring: UpgradeRing;
   readonly component?: UpgradeComponent;
   readonly allowOlder?: boolean;
-  readonly skipCanary?: boolean;
+  readonly force?: boolean;
 }
 
 interface OverrideOptions {
@@ -48,18 +51,21 @@ export function upgradeCommand(tools: Tools): Command {
   const upgrade = new Command('upgrade').description('the versions that upgraders bring delegates to, ring by ring');
 
   example(upgrade.command('publish'), 'sallyport upgrade publish harness/delegate:25.09.86700 --ring canary')
-    .description('publish an image to the accounts of a ring; to the rest only what was published to the canary before')
+    .description(
+      'publish an image to the accounts of a ring; to the rest only what the canary took and is healthy with',
+    )
     .argument('<image>', 'REPOSITORY:TAG with a version as its tag, or REPOSITORY:TAG@sha256:DIGEST')
     .addOption(required(new Option('--ring <ring>', 'who gets it').choices([...UPGRADE_RINGS])))
     .addOption(componentOption())
     .option('--allow-older', 'also when the ring publishes a newer version: go back to this one')
-    .option('--skip-canary', 'publish to the rest what was not published to the canary')
+    .option('--force', 'publish to the rest also what the canary did not take, or did not come back with')
     .action((image: string, options: PublishOptions, command: Command) =>
-      withApi(tools, command, async ({ api, output }) => {
-        const { ring, component, allowOlder = false, skipCanary = false } = options;
-        const body = { image, ring, allowOlder, skipCanary, ...(component !== undefined && { component }) };
-        const { resource } = await api.call<UpgradeRelease>('POST', `${UPGRADES}/releases`, { body });
-        output.result(resource, () => `${resource.image} is published to ring ${ring}.\n`);
+      withApi(tools, command, async (session) => {
+        const { ring, component, allowOlder = false, force = false } = options;
+        const body = { image, ring, allowOlder, force, ...(component !== undefined && { component }) };
+        const { resource, metaData } = await session.api.call<UpgradeRelease>('POST', `${UPGRADES}/releases`, { body });
+        warnOfChange(session, metaData);
+        session.output.result(resource, () => `${resource.image} is published to ring ${ring}.\n`);
       }),
     );
 
@@ -111,11 +117,15 @@ export function upgradeCommand(tools: Tools): Command {
     );
 
   example(upgrade.command('status'), 'sallyport upgrade status --account acme')
-    .description('what each ring publishes and what came of it; with an account, what its delegates get')
+    .description(
+      "what each ring publishes and what came of it; with --account or an account's key, what its delegates get",
+    )
     .action((_options: object, command: Command) =>
       withApi(tools, command, async (session) => {
-        if (session.connection.account === undefined) await showRings(session);
-        else await showAccount(session);
+        // A profile may name an account for other commands: an operator who asks about none sees all.
+        const named = command.optsWithGlobals<GlobalOptions>().account !== undefined;
+        if (named || accountOfKey(session.connection.key) !== undefined) await showAccount(session);
+        else await showRings(session);
       }),
     );
 
@@ -150,7 +160,11 @@ async function override(
 async function showRings({ api, output }: Session): Promise<void> {
   const rings = await api.list<RingStatus>('GET', `${UPGRADES}/rings`, {});
   const releases = rings.flatMap((ring) => ring.releases);
-  output.result(rings, () => (releases.length === 0 ? 'Nothing is published.\n' : output.table(RELEASES, releases)));
+  output.result(rings, () => {
+    if (releases.length === 0) return 'Nothing is published.\n';
+    const halted = releases.filter((release) => release.status === 'HALTED').map(whyHalted);
+    return `${output.table(RELEASES, releases)}${halted.length === 0 ? '' : `\n${halted.join('')}`}`;
+  });
 }
 
 async function showAccount({ api, output, account }: Session): Promise<void> {
@@ -168,16 +182,23 @@ async function showAccount({ api, output, account }: Session): Promise<void> {
   });
 }
 
+/** Below the table, where it is not cut to the width of the terminal. */
+function whyHalted({ ring, component, haltedAt, haltedBy, haltedReason }: UpgradeRelease): string {
+  const who = haltedBy === 'system' ? 'by itself' : `by ${orDash(haltedBy)}`;
+  const what = component === 'DELEGATE' ? `Ring ${ring}` : `Ring ${ring} (${component})`;
+  return `${printable(`${what} is halted since ${formatTime(haltedAt)}, ${who}: ${orDash(haltedReason)}`)}\n`;
+}
+
 const RELEASES: Column<UpgradeRelease>[] = [
   { title: 'RING', value: (row) => row.ring },
   { title: 'COMPONENT', value: (row) => row.component },
   { title: 'IMAGE', value: (row) => row.image },
   { title: 'STATUS', value: (row) => row.status },
   { title: 'SINCE', value: (row) => formatTime(row.haltedAt ?? row.publishedAt) },
-  { title: 'WAITING', value: (row) => String(row.waiting) },
+  { title: 'TOLD', value: (row) => String(row.offered) },
+  { title: 'TOOK', value: (row) => String(row.taken) },
   { title: 'HEALTHY', value: (row) => String(row.healthy) },
   { title: 'FAILED', value: (row) => String(row.failed) },
-  { title: 'WHY', value: (row) => orDash(row.haltedReason) },
 ];
 
 const ATTEMPTS: Column<UpgradeAttempt>[] = [

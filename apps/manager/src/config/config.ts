@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseImageReference } from '@sallyport/protocol';
 import { DEFAULT_LIMIT_SETTINGS, type LimitSettings } from '../gateway/limits.ts';
 import type { S3Credentials } from '../logs/blob-storage.ts';
+import type { HaltingRule } from '../upgrades/halting-rule.ts';
 import type { ReceiverRules } from '../webhooks/receiver-address.ts';
 import { LOG_SETTINGS, type LogSettings, readLogSettings } from './log-settings.ts';
 
@@ -43,8 +44,8 @@ export interface Config {
 }
 
 export interface UpgradeSettings {
-  /** A ring stops when this share of the delegates that were judged, or more, failed. */
-  readonly failurePercent: number;
+  /** When a version is given out no more. */
+  readonly rule: HaltingRule;
   /** How long a delegate that took a version has to come back. */
   readonly watchMs: number;
 }
@@ -111,6 +112,7 @@ const KNOWN = [
   'SALLYPORT_LIMIT_ACCOUNT_CONNECTIONS',
   'SALLYPORT_LIMIT_ACCOUNT_REQUESTS_PER_SECOND',
   'SALLYPORT_UPGRADE_FAILURE_PERCENT',
+  'SALLYPORT_UPGRADE_FAILURES_AT_LEAST',
   'SALLYPORT_UPGRADE_WATCH_MINUTES',
   ...LOG_SETTINGS,
 ] as const;
@@ -239,7 +241,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       upgrader: parse<{ image: string } | null>('SALLYPORT_UPGRADER_IMAGE', null, readImage)?.image ?? null,
     }),
     upgrades: Object.freeze({
-      failurePercent: parse('SALLYPORT_UPGRADE_FAILURE_PERCENT', 20, (text) => readInteger(text, 1, 100)),
+      rule: Object.freeze({
+        failurePercent: parse('SALLYPORT_UPGRADE_FAILURE_PERCENT', 20, (text) => readInteger(text, 1, 100)),
+        failuresAtLeast: parse('SALLYPORT_UPGRADE_FAILURES_AT_LEAST', 3, (text) => readInteger(text, 1, 10_000)),
+      }),
       watchMs: 60_000 * parse('SALLYPORT_UPGRADE_WATCH_MINUTES', 30, (text) => readInteger(text, 1, 1440)),
     }),
     logs: logs.settings,

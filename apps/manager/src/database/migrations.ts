@@ -6,6 +6,7 @@ import { revocation } from './revocation.ts';
 import type { Schema } from './schema.ts';
 import { taskSecrets } from './task-secrets.ts';
 import { trustOperations } from './trust-operations.ts';
+import { upgradeHalts } from './upgrade-halts.ts';
 import { upgrades } from './upgrades.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -22,6 +23,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0006-upgrades': { up: upgrades },
   '0008-task-secrets': { up: taskSecrets },
   '0009-finished-tasks': { up: finishedTasks },
+  '0010-upgrade-halts': { up: upgradeHalts },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };

@@ -17,6 +17,8 @@ export interface UpgradeReleaseRow {
   published_by: string;
   halted_at: Millis | null;
   halted_reason: string | null;
+  /** `system` when it stopped by itself; else the key of the operator. Null also for halts of before that was kept. */
+  halted_by: string | null;
   /** What was decided before counts no more: somebody looked at it and resumed. */
   judged_from: Millis;
 }

@@ -125,7 +125,7 @@ describe('a downloaded file', () => {
       };
       assert.equal(await image(), IMAGE);
       const published = 'registry.example.com/published:25.11.90000';
-      await other.must('POST', '/ng/api/upgrades/releases', { ring: 'stable', image: published, skipCanary: true });
+      await other.must('POST', '/ng/api/upgrades/releases', { ring: 'stable', image: published, force: true });
       assert.equal(await image(), published);
       const tag = `accountIdentifier=${id}&delegateTag=25.11.90001`;
       await other.must('PUT', `/ng/api/delegate-setup/override-delegate-tag?${tag}`, undefined, adminKey);

@@ -7,7 +7,8 @@ import { AttemptStore } from './attempt-store.ts';
 import { autoUpgradeState } from './auto-upgrade.ts';
 import { CheckStore } from './check-store.ts';
 import type { OverrideService } from './override-service.ts';
-import { ReleaseStore } from './release-store.ts';
+import { type Release, ReleaseStore, SYSTEM } from './release-store.ts';
+import type { UpgradeJudge } from './upgrade-judge.ts';
 import { overriddenImage } from './wanted-image.ts';
 
 /** What one account gets, as its own people see it. */
@@ -15,11 +16,18 @@ export class AccountUpgradesService {
   readonly #database: Kysely<Schema>;
   readonly #overrides: OverrideService;
   readonly #clock: Clock;
+  readonly #judge: Pick<UpgradeJudge, 'badInAccount'>;
 
-  constructor(database: Kysely<Schema>, overrides: OverrideService, clock: Clock) {
+  constructor(
+    database: Kysely<Schema>,
+    overrides: OverrideService,
+    clock: Clock,
+    judge: Pick<UpgradeJudge, 'badInAccount'>,
+  ) {
     this.#database = database;
     this.#overrides = overrides;
     this.#clock = clock;
+    this.#judge = judge;
   }
 
   async of(accountId: string): Promise<AccountUpgrades> {
@@ -30,11 +38,22 @@ export class AccountUpgradesService {
       ring,
       delegateImage: delegate?.image ?? null,
       upgraderImage: (await releases.current('UPGRADER', ring))?.image ?? null,
-      // The numbers in the reason are about other accounts too.
-      halted: delegate?.status === 'HALTED' ? 'The ring of the account is halted: nothing new is given out.' : null,
+      halted: delegate === null ? null : await this.#halted(delegate, accountId),
       override: await this.#overrides.find(accountId),
       attempts: await new AttemptStore(this.#database).ofAccount(accountId),
     };
+  }
+
+  async #halted(release: Release, accountId: string): Promise<string | null> {
+    const { status, haltedBy, haltedReason, image } = release;
+    if (status === 'HALTED') {
+      // The numbers in the judge's reason are about other accounts too; what an operator writes is meant to be read.
+      const why =
+        haltedBy === SYSTEM ? `too many delegates that took ${image} came back unhealthy or not at all.` : haltedReason;
+      return `The ring of the account is halted, and nothing new is given out: ${why}`;
+    }
+    const bad = await this.#judge.badInAccount(release, accountId);
+    return bad === null ? null : `The account is given nothing new: ${bad}`;
   }
 
   /** The newest version that the account gets: its override, or what its ring publishes. Throws ENTITY_NOT_FOUND without either. */

@@ -2,6 +2,7 @@ import type { UpgradeAttempt, UpgradeOutcome } from '@sallyport/protocol';
 import type { Kysely, Selectable } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import type { UpgradeAttemptRow } from '../database/upgrade-rows.ts';
+import type { AccountTally } from './halting-rule.ts';
 
 /** A delegate that was told to take a release, and what came of it. */
 export interface Attempt {
@@ -18,13 +19,6 @@ export interface Attempt {
 }
 
 export type AttemptKey = Pick<Attempt, 'releaseId' | 'accountId' | 'delegateName'>;
-
-export interface OutcomeCounts {
-  readonly offered: number;
-  readonly waiting: number;
-  readonly healthy: number;
-  readonly failed: number;
-}
 
 const SHOWN = 200;
 
@@ -74,15 +68,18 @@ export class AttemptStore {
       .execute();
   }
 
-  /** Its upgrader says that it has the image now: from here on it has the time to come back. */
+  /**
+   * Its upgrader says that it has the image now: from here on it has the time to come back. Also when it was thought that
+   * it does not take it: some upgraders say so at their next run only.
+   */
   async taken({ releaseId, accountId, delegateName }: AttemptKey, now: number, judgeAt: number): Promise<void> {
     await this.#database
       .updateTable('upgrade_attempts')
-      .set({ taken_at: now, judge_at: judgeAt })
+      .set({ taken_at: now, judge_at: judgeAt, outcome: 'WAITING', decided_at: null })
       .where('release_id', '=', releaseId)
       .where('account_id', '=', accountId)
       .where('delegate_name', '=', delegateName)
-      .where('outcome', '=', 'WAITING')
+      .where('outcome', 'in', ['WAITING', 'NOT_TAKEN'])
       .where('taken_at', 'is', null)
       .execute();
   }
@@ -117,23 +114,51 @@ export class AttemptStore {
     return result.numUpdatedRows > 0n;
   }
 
-  /** What was decided before `since` is left out. */
-  async counts(releaseId: string, since: number): Promise<OutcomeCounts> {
+  /** By account, or of one. What was decided before `since` is left out. */
+  async tallies(releaseId: string, since: number, accountId?: string): Promise<AccountTally[]> {
     const rows = await this.#database
       .selectFrom('upgrade_attempts')
-      .select(['outcome', ({ fn }) => fn.countAll().as('count')])
+      .select(['account_id', 'outcome'])
+      .select(({ fn }) => [fn.countAll().as('count'), fn.count('taken_at').as('taken')])
       .where('release_id', '=', releaseId)
+      .$if(accountId !== undefined, (query) => query.where('account_id', '=', accountId ?? ''))
       .where((where) => where.or([where('decided_at', 'is', null), where('decided_at', '>=', since)]))
-      .groupBy('outcome')
+      .groupBy(['account_id', 'outcome'])
       .execute();
-    const of = (...outcomes: UpgradeOutcome[]) =>
-      rows.filter((row) => outcomes.includes(row.outcome)).reduce((sum, row) => sum + Number(row.count), 0);
-    return {
-      offered: of('WAITING', 'HEALTHY', 'UNHEALTHY', 'NOT_BACK', 'NOT_TAKEN'),
-      waiting: of('WAITING'),
-      healthy: of('HEALTHY'),
-      failed: of('UNHEALTHY', 'NOT_BACK'),
-    };
+    return [...Map.groupBy(rows, (row) => row.account_id)].map(([id, own]) => {
+      const of = (...outcomes: UpgradeOutcome[]) => own.filter((row) => outcomes.includes(row.outcome));
+      return {
+        accountId: id,
+        offered: sum(own.map((row) => row.count)),
+        waiting: sum(of('WAITING').map((row) => row.count)),
+        taken: sum(of('WAITING').map((row) => row.taken)),
+        healthy: sum(of('HEALTHY').map((row) => row.count)),
+        failed: sum(of('UNHEALTHY', 'NOT_BACK').map((row) => row.count)),
+      };
+    });
+  }
+
+  /** When the next of those that took the release is judged; null when none is waiting for that. */
+  async nextJudgedAt(releaseId: string): Promise<number | null> {
+    const { at } = await this.#database
+      .selectFrom('upgrade_attempts')
+      .select(({ fn }) => fn.min('judge_at').as('at'))
+      .where('release_id', '=', releaseId)
+      .where('outcome', '=', 'WAITING')
+      .where('taken_at', 'is not', null)
+      .executeTakeFirstOrThrow();
+    return at === null ? null : Number(at);
+  }
+
+  /** Names of an account's delegates that were told to take the release. */
+  async told(releaseId: string, accountId: string): Promise<ReadonlySet<string>> {
+    const rows = await this.#database
+      .selectFrom('upgrade_attempts')
+      .select('delegate_name')
+      .where('release_id', '=', releaseId)
+      .where('account_id', '=', accountId)
+      .execute();
+    return new Set(rows.map((row) => row.delegate_name));
   }
 
   /** The latest first. */
@@ -161,6 +186,10 @@ export class AttemptStore {
 export function hasFailed({ outcome }: Pick<Attempt, 'outcome'>): boolean {
   return outcome === 'UNHEALTHY' || outcome === 'NOT_BACK';
 }
+
+// PostgreSQL counts in texts.
+const sum = (counts: readonly (number | string | bigint)[]): number =>
+  counts.reduce<number>((total, count) => total + Number(count), 0);
 
 function fromRow(row: Selectable<UpgradeAttemptRow>): Attempt {
   return {

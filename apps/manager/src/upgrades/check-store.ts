@@ -1,6 +1,7 @@
-import type { UpgradeComponent } from '@sallyport/protocol';
+import type { UpgradeComponent, UpgradeRing } from '@sallyport/protocol';
 import type { Kysely } from 'kysely';
 import type { Schema } from '../database/schema.ts';
+import type { Kept } from './halting-rule.ts';
 
 /** The last call of an upgrader about one delegate. */
 export interface UpgraderCall {
@@ -68,6 +69,47 @@ export class CheckStore {
       at: row.at,
       isCurrent: row.is_current === 1,
     }));
+  }
+
+  /** What was called about since then, in a ring or in one account. */
+  async kept(
+    component: UpgradeComponent,
+    since: number,
+    of: { ring: UpgradeRing } | { accountId: string },
+  ): Promise<Kept> {
+    const calls = this.#since(component, since, of).select(['upgrade_checks.account_id', 'delegate_name']).distinct();
+    const { accounts, delegates } = await this.#database
+      .selectFrom(calls.as('calls'))
+      .select(({ fn }) => [fn.count('account_id').distinct().as('accounts'), fn.countAll().as('delegates')])
+      .executeTakeFirstOrThrow();
+    return { accounts: Number(accounts), delegates: Number(delegates) };
+  }
+
+  /** Who said since then that it has one of the tags, and was told to stay there. */
+  async current(
+    component: UpgradeComponent,
+    ring: UpgradeRing,
+    tags: readonly string[],
+    since: number,
+  ): Promise<{ readonly accountId: string; readonly delegateName: string }[]> {
+    const rows = await this.#since(component, since, { ring })
+      .select(['upgrade_checks.account_id', 'delegate_name'])
+      .distinct()
+      .where('is_current', '=', 1)
+      .where('tag', 'in', tags)
+      .execute();
+    return rows.map((row) => ({ accountId: row.account_id, delegateName: row.delegate_name }));
+  }
+
+  #since(component: UpgradeComponent, since: number, of: { ring: UpgradeRing } | { accountId: string }) {
+    const calls = this.#database
+      .selectFrom('upgrade_checks')
+      .leftJoin('upgrade_account_rings', 'upgrade_account_rings.account_id', 'upgrade_checks.account_id')
+      .where('component', '=', component)
+      .where('at', '>=', since);
+    if ('accountId' in of) return calls.where('upgrade_checks.account_id', '=', of.accountId);
+    // Who was put into none is in the stable one.
+    return calls.where(({ fn, val }) => fn.coalesce('upgrade_account_rings.ring', val('stable')), '=', of.ring);
   }
 
   async #forget(accountId: string, now: number): Promise<void> {

@@ -19,6 +19,9 @@ import type { Clock } from '../clock.ts';
 import { isUniqueViolation } from '../database/database-error.ts';
 import type { Schema } from '../database/schema.ts';
 import { AttemptStore } from './attempt-store.ts';
+import type { CanaryEvidence } from './canary-evidence.ts';
+import { type CanaryTrial, verdictOn } from './canary-trial.ts';
+import { type AccountTally, tookOf } from './halting-rule.ts';
 import { readPublishedImage } from './published-image.ts';
 import { type Release, ReleaseStore } from './release-store.ts';
 
@@ -27,10 +30,12 @@ export class ReleaseService {
   readonly #database: Kysely<Schema>;
   readonly #store: ReleaseStore;
   readonly #attempts: AttemptStore;
+  readonly #canary: CanaryEvidence;
   readonly #clock: Clock;
 
-  constructor(database: Kysely<Schema>, clock: Clock) {
+  constructor(database: Kysely<Schema>, canary: CanaryEvidence, clock: Clock) {
     this.#database = database;
+    this.#canary = canary;
     this.#store = new ReleaseStore(database);
     this.#attempts = new AttemptStore(database);
     this.#clock = clock;
@@ -38,10 +43,14 @@ export class ReleaseService {
 
   /**
    * When it resolves, upgraders of the ring's accounts are given the image at their next call. Throws INVALID_REQUEST for
-   * an image that names no version, CONFLICT for one that is older than the ring's, or new to the canary.
+   * an image that names no version, CONFLICT for one that is older than the ring's, or that the canary did not take and come
+   * back with. The warning says so when there is nobody in the canary.
    */
-  async publish(request: PublishRequest, by: Principal): Promise<UpgradeRelease> {
-    const { ring, component = 'DELEGATE', allowOlder = false, skipCanary = false } = request;
+  async publish(
+    request: PublishRequest,
+    by: Principal,
+  ): Promise<{ readonly release: UpgradeRelease; readonly warning: string | null }> {
+    const { ring, component = 'DELEGATE', allowOlder = false, force = false } = request;
     const parsed = readPublishedImage(request.image);
     const image = formatImageReference(parsed);
     const current = await this.#store.current(component, ring);
@@ -51,7 +60,9 @@ export class ReleaseService {
         remedy: 'Publish a newer version, or say that older is meant (allowOlder, --allow-older).',
       });
     }
-    if (ring === 'stable' && !skipCanary) await this.#refuseUntried(component, image);
+    const trial = ring === 'stable' ? await this.#canary.of(component, image) : null;
+    const verdict = trial === null || force ? null : verdictOn(trial);
+    if (verdict?.passed === false) throw new SallyportError('CONFLICT', verdict.message, { remedy: verdict.remedy });
     const id = randomUUID();
     const publishedBy = describePrincipal(by);
     const at = this.#now();
@@ -64,7 +75,14 @@ export class ReleaseService {
         });
         await new AuditStore(transaction).append({
           ...{ accountId: null, at: new Date(at), actor: publishedBy, action: 'upgrade.published', subject: ring },
-          details: { component, image, before: current?.image ?? null, allowOlder, skipCanary },
+          details: {
+            component,
+            image,
+            before: current?.image ?? null,
+            allowOlder,
+            force,
+            ...(trial !== null && tried(trial)),
+          },
         });
       });
     } catch (error) {
@@ -73,7 +91,7 @@ export class ReleaseService {
         cause: error,
       });
     }
-    return this.#describe(await this.#must(component, ring));
+    return { release: await this.#describe(await this.#must(component, ring)), warning: verdict?.warning ?? null };
   }
 
   /** Upgraders of the ring's accounts are told to stay where they are. Throws CONFLICT when it is halted. */
@@ -81,7 +99,7 @@ export class ReleaseService {
     const release = await this.#must(component, ring);
     const actor = describePrincipal(by);
     await this.#database.transaction().execute(async (transaction) => {
-      if (!(await new ReleaseStore(transaction).halt(release.id, this.#now(), reason))) {
+      if (!(await new ReleaseStore(transaction).halt(release.id, this.#now(), reason, actor))) {
         throw new SallyportError('CONFLICT', `Ring ${ring} is halted already: ${release.haltedReason ?? reason}`);
       }
       await this.#record(transaction, 'upgrade.halted', release, actor, { reason });
@@ -128,23 +146,6 @@ export class ReleaseService {
     );
   }
 
-  /** The rest gets what the canary has had and not choked on; without an account in the canary there is nobody to try it. */
-  async #refuseUntried(component: UpgradeComponent, image: string): Promise<void> {
-    if ((await this.#store.accountsIn('canary')) === 0) return;
-    const tried = await this.#store.current(component, 'canary');
-    const remedy =
-      'Publish it to ring canary first, or say that the canary is skipped on purpose (skipCanary, --skip-canary).';
-    if (tried === null || tried.image !== image) {
-      const has = tried === null ? 'nothing' : tried.image;
-      throw new SallyportError('CONFLICT', `${image} was not tried: ring canary has ${has}.`, { remedy });
-    }
-    if (tried.status === 'HALTED') {
-      throw new SallyportError('CONFLICT', `${image} is halted in ring canary: ${tried.haltedReason}`, {
-        remedy: 'Publish another version, or resume the canary first.',
-      });
-    }
-  }
-
   async #must(component: UpgradeComponent, ring: UpgradeRing): Promise<Release> {
     const release = await this.#store.current(component, ring);
     if (release !== null) return release;
@@ -155,11 +156,17 @@ export class ReleaseService {
 
   async #describe(release: Release): Promise<UpgradeRelease> {
     const { id, component, ring, image, allowOlder, status } = release;
-    const { publishedAt, publishedBy, haltedAt, haltedReason } = release;
-    const counts = await this.#attempts.counts(id, release.judgedFrom);
+    const { publishedAt, publishedBy, haltedAt, haltedBy, haltedReason } = release;
+    const tallies = await this.#attempts.tallies(id, release.judgedFrom);
+    const sum = (of: (tally: AccountTally) => number) => tallies.reduce((total, tally) => total + of(tally), 0);
     return {
-      ...{ uuid: id, component, ring, image, allowOlder, status, publishedAt, publishedBy, haltedAt, haltedReason },
-      ...counts,
+      ...{ uuid: id, component, ring, image, allowOlder, status, publishedAt, publishedBy },
+      ...{ haltedAt, haltedBy, haltedReason },
+      offered: sum((tally) => tally.offered),
+      waiting: sum((tally) => tally.waiting),
+      taken: sum(tookOf),
+      healthy: sum((tally) => tally.healthy),
+      failed: sum((tally) => tally.failed),
     };
   }
 
@@ -180,3 +187,6 @@ export class ReleaseService {
     return this.#clock.now().getTime();
   }
 }
+
+/** What the audit log keeps of the canary's word. */
+const tried = ({ kept, took, healthy, failed }: CanaryTrial) => ({ canary: { kept, took, healthy, failed } });

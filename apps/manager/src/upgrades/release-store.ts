@@ -3,6 +3,9 @@ import type { Kysely, Selectable } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import type { UpgradeReleaseRow } from '../database/upgrade-rows.ts';
 
+/** Who halted a release that nobody halted. */
+export const SYSTEM = 'system';
+
 /** An image that was published to a ring. */
 export interface Release {
   readonly id: string;
@@ -16,6 +19,8 @@ export interface Release {
   readonly publishedBy: string;
   readonly haltedAt: number | null;
   readonly haltedReason: string | null;
+  /** SYSTEM when it stopped by itself. */
+  readonly haltedBy: string | null;
   readonly judgedFrom: number;
 }
 
@@ -63,29 +68,17 @@ export class ReleaseStore {
         published_by: release.publishedBy,
         halted_at: null,
         halted_reason: null,
+        halted_by: null,
         judged_from: release.publishedAt,
       })
       .execute();
   }
 
-  /** Every publication of the image, in every ring. Returns the ids of those that were active. */
-  async haltImage(component: UpgradeComponent, image: string, at: number, reason: string): Promise<string[]> {
-    const rows = await this.#database
-      .updateTable('upgrade_releases')
-      .set({ status: 'HALTED', halted_at: at, halted_reason: reason })
-      .where('component', '=', component)
-      .where('image', '=', image)
-      .where('status', '=', 'ACTIVE')
-      .returning('id')
-      .execute();
-    return rows.map(({ id }) => id);
-  }
-
   /** True when it was active. */
-  async halt(id: string, at: number, reason: string): Promise<boolean> {
+  async halt(id: string, at: number, reason: string, by: string): Promise<boolean> {
     const result = await this.#database
       .updateTable('upgrade_releases')
-      .set({ status: 'HALTED', halted_at: at, halted_reason: reason })
+      .set({ status: 'HALTED', halted_at: at, halted_reason: reason, halted_by: by })
       .where('id', '=', id)
       .where('status', '=', 'ACTIVE')
       .executeTakeFirst();
@@ -96,7 +89,7 @@ export class ReleaseStore {
   async resume(id: string, at: number): Promise<boolean> {
     const result = await this.#database
       .updateTable('upgrade_releases')
-      .set({ status: 'ACTIVE', halted_at: null, halted_reason: null, judged_from: at })
+      .set({ status: 'ACTIVE', halted_at: null, halted_reason: null, halted_by: null, judged_from: at })
       .where('id', '=', id)
       .where('status', '=', 'HALTED')
       .executeTakeFirst();
@@ -143,6 +136,7 @@ function fromRow(row: Selectable<UpgradeReleaseRow>): Release {
     publishedBy: row.published_by,
     haltedAt: row.halted_at,
     haltedReason: row.halted_reason,
+    haltedBy: row.halted_by,
     judgedFrom: row.judged_from,
   };
 }

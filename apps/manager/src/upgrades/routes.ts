@@ -50,7 +50,13 @@ export function upgradeRoutes(
           ...{ tags, body: PublishRequest, response: { 200: restResponse(UpgradeRelease) } },
         },
       },
-      async (request) => success(await releases.publish(request.body, principalOf(request))),
+      async (request) => {
+        await judge.look();
+        const { release, warning } = await releases.publish(request.body, principalOf(request));
+        const warnings =
+          warning === null ? [] : [{ code: 'UNTRIED_VERSION', message: warning, subject: release.image }];
+        return success(release, { warnings });
+      },
     );
     app.post(
       '/ng/api/upgrades/rings/:ring/halt',

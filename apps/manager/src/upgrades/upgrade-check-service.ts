@@ -18,6 +18,7 @@ import { inForce, OverrideStore } from './override-store.ts';
 import { readImage } from './published-image.ts';
 import { type Release, ReleaseStore } from './release-store.ts';
 import { runsTag } from './running-version.ts';
+import type { UpgradeJudge } from './upgrade-judge.ts';
 import { inTheFlavourOf, type Wanted, wantedImage } from './wanted-image.ts';
 
 export interface UpgradeCheckParts {
@@ -25,6 +26,7 @@ export interface UpgradeCheckParts {
   readonly delegates: DelegateStore;
   readonly presence: Presence;
   readonly clock: Clock;
+  readonly judge: Pick<UpgradeJudge, 'decide' | 'badInAccount'>;
   /** How long a delegate that took a version has to come back. */
   readonly watchMs: number;
 }
@@ -113,10 +115,11 @@ export class UpgradeCheckService {
     const before = key.delegateName === '' ? null : await this.#attempts.find(key);
     if (before?.outcome === 'WAITING' && before.takenAt !== null) {
       // It had it and is back at the old one: whoever upgraded it rolled back.
-      await this.#attempts.decide(key, 'UNHEALTHY', now);
+      await this.#parts.judge.decide(before, 'UNHEALTHY');
       return { change: false };
     }
     if (before !== null && hasFailed(before) && (before.decidedAt ?? 0) >= release.judgedFrom) return { change: false };
+    if ((await this.#parts.judge.badInAccount(release, key.accountId)) !== null) return { change: false };
     await this.#attempts.offer(key, formatImageReference(current), wanted.image, now, judgeAt);
     return wanted;
   }

@@ -8,7 +8,10 @@ import type { Delegate, DelegateStore } from '../delegates/delegate-store.ts';
 import type { Presence } from '../delegates/presence.ts';
 import { Tally } from '../metrics/tally.ts';
 import { type Attempt, AttemptStore } from './attempt-store.ts';
-import { type Release, ReleaseStore } from './release-store.ts';
+import { UPGRADER_GONE_AFTER_MS } from './auto-upgrade.ts';
+import { CheckStore } from './check-store.ts';
+import { type BadNews, badNews, describeBadNews, type HaltingRule } from './halting-rule.ts';
+import { type Release, ReleaseStore, SYSTEM } from './release-store.ts';
 import { runsTag } from './running-version.ts';
 
 export interface UpgradeJudgeParts {
@@ -17,8 +20,7 @@ export interface UpgradeJudgeParts {
   readonly presence: Presence;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A ring stops when this share of the judged delegates, or more, failed. */
-  readonly failurePercent: number;
+  readonly rule: HaltingRule;
 }
 
 export type UpgradeEvent = Lowercase<UpgradeOutcome> | 'halted';
@@ -70,51 +72,77 @@ export class UpgradeJudge {
         const { accountId } = attempt;
         const fleet = fleets.get(accountId) ?? (await this.#parts.delegates.ofAccount(accountId, this.#now()));
         fleets.set(accountId, fleet);
-        await this.#decide(attempt, fleet);
+        const outcome = outcomeOf(attempt, fleet, (instance) => this.#isConnected(instance));
+        await this.decide(attempt, outcome);
       }
-      for (const releaseId of new Set(due.map((attempt) => attempt.releaseId))) await this.#haltIfBad(releaseId);
     } catch (error) {
       this.#parts.logger.error({ err: error }, 'cannot see what came of upgrades; trying again');
     }
   }
 
-  async #decide(attempt: Attempt, fleet: readonly Delegate[]): Promise<void> {
+  /** Puts an outcome on record, and stops the ring, or the account, when there are too many of its kind. */
+  async decide(attempt: Attempt, outcome: Exclude<UpgradeOutcome, 'WAITING'>): Promise<void> {
     const { accountId, delegateName, toImage } = attempt;
-    const outcome = outcomeOf(attempt, fleet, (instance) => this.#isConnected(instance));
     if (!(await this.#attempts.decide(attempt, outcome, this.#now()))) return;
     this.counts.add(outcome.toLowerCase() as Lowercase<typeof outcome>);
-    if (outcome === 'UNHEALTHY' || outcome === 'NOT_BACK') {
-      const what = outcome === 'NOT_BACK' ? 'did not come back' : 'came back and left again';
-      this.#parts.logger.warn({ accountId, delegateName, image: toImage }, `a delegate that was upgraded ${what}`);
-    }
-  }
-
-  async #haltIfBad(releaseId: string): Promise<void> {
-    const releases = new ReleaseStore(this.#parts.database);
-    const release = await releases.find(releaseId);
+    if (outcome !== 'UNHEALTHY' && outcome !== 'NOT_BACK') return;
+    const what = outcome === 'NOT_BACK' ? 'did not come back' : 'came back and left again';
+    this.#parts.logger.warn({ accountId, delegateName, image: toImage }, `a delegate that was upgraded ${what}`);
+    const release = await new ReleaseStore(this.#parts.database).find(attempt.releaseId);
     if (release === null || release.status === 'HALTED') return;
-    const { failed, healthy } = await this.#attempts.counts(releaseId, release.judgedFrom);
-    if (failed === 0 || failed * 100 < this.#parts.failurePercent * (failed + healthy)) return;
-    const reason = `${failed} of ${failed + healthy} delegates that took ${release.image} came back unhealthy or not at all.`;
-    await this.#halt(release, reason, { failed, healthy });
+    await this.#tellAccount(release, accountId);
+    const tallies = await this.#attempts.tallies(release.id, release.judgedFrom);
+    const kept = await this.#kept({ ring: release.ring });
+    const bad = badNews(tallies, kept, this.#parts.rule);
+    if (bad !== null) await this.#halt(release, bad);
   }
 
-  async #halt(release: Release, reason: string, counts: Readonly<Record<string, number>>): Promise<void> {
-    const { database, clock, logger, failurePercent } = this.#parts;
-    const { component, image, ring } = release;
+  /** Why the account is given the release no more, whatever becomes of it elsewhere; null while it is. */
+  async badInAccount(release: Release, accountId: string): Promise<string | null> {
+    const bad = await this.#badInAccount(release, accountId, 0);
+    return bad === null ? null : describeBadNews(bad, release.image);
+  }
+
+  /** Of an account by itself; `fewer` looks at it as it was before the last failures. */
+  async #badInAccount(release: Release, accountId: string, fewer: number): Promise<BadNews | null> {
+    const [tally] = await this.#attempts.tallies(release.id, release.judgedFrom, accountId);
+    if (tally === undefined || tally.failed <= fewer) return null;
+    const kept = { ...(await this.#kept({ accountId })), accounts: 1 };
+    return badNews([{ ...tally, failed: tally.failed - fewer }], kept, this.#parts.rule);
+  }
+
+  async #tellAccount(release: Release, accountId: string): Promise<void> {
+    const bad = await this.#badInAccount(release, accountId, 0);
+    if (bad === null || (await this.#badInAccount(release, accountId, 1)) !== null) return;
+    const { database, clock, logger } = this.#parts;
+    const { component, image } = release;
+    const reason = describeBadNews(bad, image);
+    await new AuditStore(database).append({
+      ...{ accountId, at: clock.now(), actor: SYSTEM, action: 'upgrade.halted', subject: accountId },
+      details: { component, image, reason },
+    });
+    logger.error({ accountId, component, image }, `the account is given the version no more: ${reason}`);
+  }
+
+  async #halt(release: Release, bad: BadNews): Promise<void> {
+    const { database, clock, logger, rule } = this.#parts;
+    const { id, component, image, ring } = release;
+    const reason = describeBadNews(bad, image);
     const halted = await database.transaction().execute(async (transaction) => {
-      // In every ring: an image that breaks delegates here breaks them there.
-      const ids = await new ReleaseStore(transaction).haltImage(component, image, this.#now(), reason);
-      if (ids.length === 0) return false;
+      if (!(await new ReleaseStore(transaction).halt(id, this.#now(), reason, SYSTEM))) return false;
       await new AuditStore(transaction).append({
-        ...{ accountId: null, at: clock.now(), actor: 'system', action: 'upgrade.halted', subject: ring },
-        details: { component, image, reason, failurePercent, ...counts },
+        ...{ accountId: null, at: clock.now(), actor: SYSTEM, action: 'upgrade.halted', subject: ring },
+        details: { component, image, reason, ...rule, ...bad },
       });
       return true;
     });
     if (!halted) return;
     this.counts.add('halted');
-    logger.error({ ring, component, image, ...counts }, `the ring is halted: ${reason}`);
+    logger.error({ ring, component, image, ...bad }, `the ring is halted: ${reason}`);
+  }
+
+  #kept(of: Parameters<CheckStore['kept']>[2]) {
+    return new CheckStore(this.#parts.database).kept('DELEGATE', this.#now() - UPGRADER_GONE_AFTER_MS, of);
   }
 
   #isConnected(instance: Delegate): boolean {
@@ -134,9 +162,13 @@ export function outcomeOf(
 ): Exclude<UpgradeOutcome, 'WAITING'> {
   const tag = parseImageReference(toImage)?.tag ?? null;
   const instances = fleet.filter(({ name }) => delegateName === '' || name === delegateName);
-  const upgraded = instances.filter((instance) => runsTag(instance, tag, offeredAt));
+  // Where the version does not tell, a restart looks like an upgrade: its upgrader has to say that it was one.
+  const upgraded = instances.filter((instance) => runsTag(instance, tag, takenAt === null ? Infinity : offeredAt));
   if (upgraded.some(isConnected)) return 'HEALTHY';
   if (upgraded.length > 0) return 'UNHEALTHY';
+  // An upgrader that names its delegate also says when it has changed it. In a dry run, without a right, or with an image
+  // that it refuses it never does, and whatever happens to the delegate is no fault of the version.
+  if (takenAt === null && delegateName !== '') return 'NOT_TAKEN';
   // One that was away before it was told to upgrade is not away because of that.
   if (!instances.some(({ lastSeen }) => lastSeen >= offeredAt - HEARTBEAT_MS)) return 'NOT_TAKEN';
   // A rollout whose new pods never become ready leaves the old ones running: taken, and not back.
