@@ -5,6 +5,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeOptions } from '../apps/cli/src/config/runtime.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pinnedNode = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
@@ -46,9 +47,7 @@ if (script === undefined) {
   process.stderr.write('usage: run.mjs SCRIPT [ARGUMENT ...]\n');
   process.exit(2);
 }
-// The memory for short-lived objects is bounded as by the command's own starter, apps/cli/bin/sallyport.mjs.
-const options = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'];
-const child = spawn(pinnedNode, [...options, join(root, script), ...args], { stdio: 'inherit' });
+const child = spawn(pinnedNode, [...nodeOptions, join(root, script), ...args], { stdio: 'inherit' });
 // On a terminal Ctrl-C reaches the child by itself, being of the same process group; a second copy would look like an
 // impatient second Ctrl-C. A supervisor signals this process alone.
 const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;

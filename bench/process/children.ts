@@ -10,6 +10,11 @@ export interface Worker<C extends Commands> {
   stop(): Promise<void>;
 }
 
+export interface WorkerOptions {
+  readonly nodeOptions?: readonly string[];
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
 const KILL_AFTER_MS = 10_000;
 
 /** Every child process that the bench started, so that none outlives it, however it ends. */
@@ -40,10 +45,14 @@ export class Children {
     };
   }
 
-  /** Starts `module` (one that calls `obey`) on this Node, with these extra options for Node. */
-  async worker<C extends Commands>(module: URL, nodeOptions: readonly string[] = []): Promise<Worker<C>> {
+  /** Starts `module` (one that calls `obey`) on this Node, with these options for Node, in this environment. */
+  async worker<C extends Commands>(
+    module: URL,
+    { nodeOptions = ['--disable-warning=ExperimentalWarning'], environment = process.env }: WorkerOptions = {},
+  ): Promise<Worker<C>> {
     const child = fork(module, {
-      execArgv: ['--disable-warning=ExperimentalWarning', ...nodeOptions],
+      execArgv: [...nodeOptions],
+      env: environment,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });

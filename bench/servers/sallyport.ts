@@ -1,5 +1,6 @@
 import { request } from 'node:https';
 import { normaliseDelegateToken } from '@sallyport/protocol';
+import { nodeOptions, serverEnvironment } from '../../apps/cli/src/config/runtime.mjs';
 import type { Certificates } from '../certificates.ts';
 import type { Children, Worker } from '../process/children.ts';
 import type { ManagerCommands } from './manager-process.ts';
@@ -41,11 +42,13 @@ export class Sallyport {
     children: Children,
     certificates: Certificates,
     dataDirectory: string,
-    nodeOptions: readonly string[] = [],
+    moreNodeOptions: readonly string[] = [],
   ): Promise<Sallyport> {
     // As the command starts it.
-    const options = ['--max-semi-space-size=16', ...nodeOptions];
-    const worker = await children.worker<ManagerCommands>(new URL('manager-process.ts', import.meta.url), options);
+    const worker = await children.worker<ManagerCommands>(new URL('manager-process.ts', import.meta.url), {
+      nodeOptions: [...nodeOptions, ...moreNodeOptions],
+      environment: serverEnvironment(),
+    });
     const sallyport = new Sallyport(worker, certificates, {
       SALLYPORT_DATA_DIR: dataDirectory,
       SALLYPORT_PUBLIC_LISTEN: '127.0.0.1:0',

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeOptions, serverEnvironment } from '../src/config/runtime.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const main = join(here, '..', 'src', 'main.ts');
@@ -27,17 +28,12 @@ if (pinnedNode === null) {
   process.exit(1);
 }
 
-const child = spawn(
-  pinnedNode,
-  [
-    '--disable-warning=ExperimentalWarning',
-    // Under a flood V8 would let short-lived objects take over 100 MiB before it collects them; this costs no CPU that shows.
-    '--max-semi-space-size=16',
-    main,
-    ...process.argv.slice(2),
-  ],
-  { stdio: 'inherit' },
-);
+// The other commands hold no connections, and what a delegate's tasks start should find the environment of the machine.
+const serves = process.argv[2] === 'serve';
+const child = spawn(pinnedNode, [...nodeOptions, main, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  ...(serves && { env: serverEnvironment() }),
+});
 child.on('error', (error) => {
   process.stderr.write(`error: cannot start ${pinnedNode}: ${error.message}\n`);
   process.exit(1);

@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { onTerminal, terminalUnavailable } from '../test/pseudo-terminal.ts';
 
 const realBin = join(import.meta.dirname, '../bin/sallyport.mjs');
+const realRuntime = join(import.meta.dirname, 'config/runtime.mjs');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-bin-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -15,12 +16,14 @@ after(() => rmSync(folder, { recursive: true }));
 const bin = join(folder, 'apps/cli/bin/sallyport.mjs');
 const pinned = join(folder, 'node_modules/node/bin/node');
 cpSync(realBin, bin);
+cpSync(realRuntime, join(folder, 'apps/cli/src/config/runtime.mjs'));
 mkdirSync(join(folder, 'node_modules/node/bin'), { recursive: true });
 writeFileSync(
   pinned,
   `#!${process.execPath}
 const [main, verb, ...rest] = process.argv.slice(2).filter((argument) => !/^--(disable-warning|max-semi-space-size)=/.test(argument));
 if (verb === 'args') { console.log(JSON.stringify({ flags: process.argv.slice(2, 4), main, rest })); process.exit(42); }
+if (process.argv.includes('environment')) { console.log(JSON.stringify(process.env)); process.exit(0); }
 if (verb === 'stdin') process.stdin.pipe(process.stdout);
 if (verb === 'die') process.kill(process.pid, 'SIGKILL');
 if (verb === 'signals') {
@@ -64,6 +67,18 @@ test('the launcher hands its arguments to the pinned Node and ends with its exit
   });
 });
 
+test('a server keeps what a connection does not use out of memory; other commands leave the environment as it is', () => {
+  const started = (verb: string, environment: NodeJS.ProcessEnv) => {
+    const options = { encoding: 'utf8', env: { ...process.env, ...environment } } as const;
+    const { stdout } = spawnSync(process.execPath, [bin, verb, 'environment'], options);
+    const { MALLOC_MMAP_THRESHOLD_: threshold, MALLOC_MMAP_MAX_: most } = JSON.parse(stdout) as NodeJS.ProcessEnv;
+    return { threshold, most };
+  };
+  assert.deepEqual(started('serve', {}), { threshold: '65536', most: '32768' });
+  assert.deepEqual(started('serve', { MALLOC_MMAP_MAX_: '7' }), { threshold: '65536', most: '7' });
+  assert.deepEqual(started('delegate', {}), { threshold: undefined, most: undefined });
+});
+
 test('the launcher passes standard input through', () => {
   assert.equal(launch('stdin').stdout, 'piped in');
 });
@@ -94,6 +109,7 @@ test('Ctrl-C on a terminal reaches the program once, not twice', { skip: termina
 test('without the pinned Node the launcher says where it looked and what to run', () => {
   const lonely = join(folder, 'elsewhere/bin/sallyport.mjs');
   cpSync(realBin, lonely);
+  cpSync(realRuntime, join(folder, 'elsewhere/src/config/runtime.mjs'));
   rmSync(join(folder, 'node_modules'), { recursive: true });
   const { status, stderr } = spawnSync(process.execPath, [lonely], { encoding: 'utf8' });
   assert.equal(status, 1);

@@ -1,0 +1,2 @@
+export const nodeOptions: readonly string[];
+export function serverEnvironment(): NodeJS.ProcessEnv;
