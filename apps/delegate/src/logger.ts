@@ -1,4 +1,5 @@
-import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
+import { LOG_LINE_OPTIONS, logDestination } from '@sallyport/client';
+import { type Logger, pino, stdSerializers } from 'pino';
 import type { DelegateConfig } from './config/delegate-config.ts';
 
 /** Nothing logs these on purpose; this is for the day when somebody logs a whole request or configuration. */
@@ -20,26 +21,6 @@ export function createLogger(
   level: DelegateConfig['logLevel'],
   output: NodeJS.WritableStream & { isTTY?: boolean } = process.stdout,
 ): Logger {
-  const destination: DestinationStream = {
-    write: (line) => void output.write(output.isTTY ? readable(line) : line),
-  };
-  return pino(
-    {
-      level,
-      base: null,
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: REDACTED, censor: '[redacted]' },
-      serializers: { err: stdSerializers.err },
-    },
-    destination,
-  );
-}
-
-function readable(line: string): string {
-  const { time, level, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
-  const details = Object.entries(rest).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  return `${[String(time).slice(11, 19), String(level).toUpperCase().padEnd(5), msg, ...details].join(' ')}\n`;
+  const redact = { paths: REDACTED, censor: '[redacted]' };
+  return pino({ ...LOG_LINE_OPTIONS, level, redact, serializers: { err: stdSerializers.err } }, logDestination(output));
 }

@@ -11,6 +11,7 @@ export {
 export type { StreamedAnswer } from './connection-set.ts';
 export { isCertificateRefusal, ManagerError, TransportError, type TransportFailure } from './errors.ts';
 export { EventParser, type EventStreamRequest, type ServerSentEvent } from './event-stream.ts';
+export { LOG_LINE_OPTIONS, logDestination } from './log-lines.ts';
 export { isLoopbackName, lookupWithLoopback } from './loopback-names.ts';
 export * from './manager-client.ts';
 export * from './manager-request.ts';
