@@ -7,7 +7,7 @@ import { type Static, Type } from 'typebox';
 export const LogLine = Type.Object({
   /** `info`, `warn`, `error` or any other word; it is passed on as it came. */
   level: Type.Optional(Type.String({ maxLength: 64 })),
-  /** The writer's own count of its lines, from 0. The service keeps it and never reads it. */
+  /** The writer's own count of its lines, from 0. Read only of writers that send LOG_WRITER_HEADER. */
   pos: Type.Optional(Type.Integer()),
   /** The text, with its newline. Cut at MAX_LOG_LINE_BYTES. */
   out: Type.String(),
@@ -63,21 +63,34 @@ export const LOG_QUERY = {
   token: 'X-Harness-Token',
   /** GET stream, ours: where to begin. See TailFrom. */
   from: 'from',
+  /**
+   * POST stream, ours: `true` goes on with the log of that key instead of replacing it. An open stream stays as it is; one
+   * that was closed goes on in a new stream, and both become one blob.
+   */
+  continue: 'continue',
 } as const;
 
 /** Bears the log token; `x-api-key` does instead of it for reading. */
 export const LOG_TOKEN_HEADER = 'x-harness-token';
 
 /**
+ * PUT stream, ours: who writes, a name that the writer made up. Then every line has a `pos`, which grows from line to line,
+ * and the service takes none that is not above all that it has of this writer in this log: a write that is repeated because
+ * its answer was lost is stored once.
+ */
+export const LOG_WRITER_HEADER = 'x-sallyport-log-writer';
+export const LogWriterId = Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' });
+
+/**
  * `from` of a tail, ours: `start` (all lines that are kept), `end` (only lines written from now on), or the sequence number
- * of the first line that is wanted. Left out: as `start`.
+ * of the first line that is wanted. Left out: the newest MAX_LOG_STREAM_LINES, as existing clients expect.
  *
  * Every event's `id:` is the line's sequence number, which counts from 1 and grows by one with each line of the stream,
  * whoever wrote it; the header `Last-Event-ID: N` asks for the lines after N and wins over `from`. A key that is opened
  * again while its former stream is remembered counts on from there.
  *
- * With `from` or `Last-Event-ID`, a stream that was closed less than LOG_LINGER_MS ago still gives what is left of it, then
- * ends; without them it counts as missing, as existing clients expect.
+ * With `from` or `Last-Event-ID`, a stream that was closed still gives what is left of it, from its lines or from its blob,
+ * then ends; without them it counts as missing, as existing clients expect.
  */
 export const TailFrom = Type.String({ pattern: '^(start|end|[1-9][0-9]{0,14})$' });
 export type TailFrom = Static<typeof TailFrom>;
@@ -95,11 +108,13 @@ export const LOG_PING = ': ping';
 
 /** Bytes of `out`, UTF-8: writers cut there, the service cuts what they did not. */
 export const MAX_LOG_LINE_BYTES = 71_680;
-/** Of a stream; with more, the oldest are dropped. */
+/** Of a stream while it is live: what a tail without `from` begins with. */
 export const MAX_LOG_STREAM_LINES = 5_000;
-/** Of a stream's lines as JSON; with more, the oldest are dropped. As much as writers keep as history. */
+/** Of those lines as JSON. As much as writers keep as history. */
 export const MAX_LOG_STREAM_BYTES = 5_242_880;
-/** Of the body of one write; larger ones are answered 413. Writers of ours stay below 262,144. */
+/** Of all lines of a stream, as JSON: what its blob has. With more, the oldest are dropped. */
+export const MAX_LOG_KEPT_BYTES = 67_108_864;
+/** Of the body of one write; larger ones are answered 413. */
 export const MAX_LOG_WRITE_BYTES = 8_388_608;
 /** Of an uploaded blob, before compression. */
 export const MAX_LOG_BLOB_BYTES = 67_108_864;

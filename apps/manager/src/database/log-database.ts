@@ -1,5 +1,6 @@
 import { Kysely } from 'kysely';
 import { DatabaseError } from './database-error.ts';
+import { addLogPositions } from './log-positions.ts';
 import { createLogTables } from './logs.ts';
 import type { Schema } from './schema.ts';
 import { WorkerSqliteDialect } from './worker-dialect.ts';
@@ -16,7 +17,7 @@ export interface LogDatabase {
 export async function openLogDatabase(file: string): Promise<LogDatabase> {
   try {
     const database = new Kysely<Schema>({ dialect: await WorkerSqliteDialect.open(file) });
-    await createLogTables(database);
+    await prepareLogTables(database);
     return { database, close: () => database.destroy() };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -25,4 +26,10 @@ export async function openLogDatabase(file: string): Promise<LogDatabase> {
       { cause: error },
     );
   }
+}
+
+/** The tables of logs as they are today, made or brought up to date. */
+export async function prepareLogTables(database: Kysely<Schema>): Promise<void> {
+  await createLogTables(database);
+  await addLogPositions(database);
 }

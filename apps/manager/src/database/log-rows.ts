@@ -15,6 +15,8 @@ export interface LogStreamRow {
   next_seq: number;
   /** Of the lines that are kept. */
   bytes: number;
+  /** 1: its blob begins with the one that ends where this stream begins. */
+  continues: number;
   opened_at: Millis;
   written_at: Millis;
   closed_at: Millis | null;
@@ -29,6 +31,13 @@ export interface LogChunkRow {
   body: Uint8Array;
 }
 
+/** What a stream has of a writer that numbers its lines: none up to this position is taken again. */
+export interface LogWriterRow {
+  stream_id: string;
+  writer: string;
+  last_pos: number;
+}
+
 /** An object of the blob storage. */
 export interface LogBlobRow {
   /** Where it is stored: made of digests, so that no key can name a place. */
@@ -41,4 +50,9 @@ export interface LogBlobRow {
   size: number;
   stored: number;
   created_at: Millis;
+  /** Sequence numbers of its first row and after its last one; null for what a client has uploaded. */
+  first_seq: number | null;
+  next_seq: number | null;
+  /** JSON: what it has of writers that number their lines, by writer. Null as above. */
+  writers: string | null;
 }

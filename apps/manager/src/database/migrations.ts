@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Migration, MigrationProvider } from 'kysely/migration';
 import { finishedTasks } from './finished-tasks.ts';
+import { logPositions } from './log-positions.ts';
 import { logs } from './logs.ts';
 import { revocation } from './revocation.ts';
 import type { Schema } from './schema.ts';
@@ -24,6 +25,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-task-secrets': { up: taskSecrets },
   '0009-finished-tasks': { up: finishedTasks },
   '0010-upgrade-halts': { up: upgradeHalts },
+  '0011-log-positions': { up: logPositions },
 };
 
 export const migrationProvider: MigrationProvider = { getMigrations: async () => ({ ...MIGRATIONS }) };

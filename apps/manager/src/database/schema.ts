@@ -1,7 +1,7 @@
 // One type a table, so that the same queries serve both databases: times are epoch milliseconds, booleans 0 or 1,
 // and JSON is text. Rows stay inside the stores; services never see them.
 
-import type { LogBlobRow, LogChunkRow, LogStreamRow } from './log-rows.ts';
+import type { LogBlobRow, LogChunkRow, LogStreamRow, LogWriterRow } from './log-rows.ts';
 import type {
   AllowedIdentitiesRow,
   CrlPartRow,
@@ -58,6 +58,7 @@ export interface Schema {
   upgrade_attempts: UpgradeAttemptRow;
   log_streams: LogStreamRow;
   log_chunks: LogChunkRow;
+  log_writers: LogWriterRow;
   log_blobs: LogBlobRow;
 }
 

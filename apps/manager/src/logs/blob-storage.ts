@@ -3,7 +3,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { createGunzip, createGzip } from 'node:zlib';
 import { SallyportError } from '@sallyport/protocol';
 import { Disk } from 'flydrive';
 import { FSDriver } from 'flydrive/drivers/fs';
@@ -102,6 +102,15 @@ export class BlobStorage {
   /** The object as it is stored: one gzip member. Rejects when it is not there. */
   async getCompressed(name: string): Promise<Readable> {
     return this.#disk.getStream(name);
+  }
+
+  /** The object's content. Rejects when it is not there. */
+  async get(name: string): Promise<Readable> {
+    const compressed = await this.getCompressed(name);
+    const content = createGunzip();
+    compressed.on('error', (error) => content.destroy(error));
+    content.on('close', () => compressed.destroy());
+    return compressed.pipe(content);
   }
 
   /** Resolves also when there is no such object. */

@@ -3,6 +3,7 @@ import type { Kysely, Selectable } from 'kysely';
 import { isUniqueViolation } from '../database/database-error.ts';
 import type { LogBlobRow } from '../database/log-rows.ts';
 import type { Schema } from '../database/schema.ts';
+import type { Earlier } from './line-store.ts';
 import { type LogKey, storedKey } from './log-key.ts';
 
 export interface Blob {
@@ -14,6 +15,13 @@ export interface Blob {
   readonly size: number;
   readonly stored: number;
   readonly createdAt: number;
+  /** Of the lines of a stream; null for what a client has uploaded. */
+  readonly span: LineSpan | null;
+}
+
+/** Which lines a blob has: sequence numbers of its first row and after its last, and how far each numbering writer was. */
+export interface LineSpan extends Earlier {
+  readonly first: number;
 }
 
 /**
@@ -41,10 +49,10 @@ export class BlobStore {
    * The object is there: it becomes the blob of its key. False when it does not, because it is empty and a blob that is not
    * empty is there: a client that repeats an upload whose body it has already read sends nothing the second time.
    */
-  async finish(name: string, size: number, stored: number): Promise<boolean> {
+  async finish(name: string, size: number, stored: number, span: LineSpan | null = null): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#finish(name, size, stored);
+        return await this.#finish(name, size, stored, span);
       } catch (error) {
         // Another replica finished one for the same key in the same moment.
         if (!isUniqueViolation(error) || attempt === 5) throw error;
@@ -52,7 +60,7 @@ export class BlobStore {
     }
   }
 
-  #finish(name: string, size: number, stored: number): Promise<boolean> {
+  #finish(name: string, size: number, stored: number, span: LineSpan | null): Promise<boolean> {
     return this.#database.transaction().execute(async (transaction) => {
       const { owner, key } = await transaction
         .selectFrom('log_blobs')
@@ -72,7 +80,12 @@ export class BlobStore {
       }
       await transaction
         .updateTable('log_blobs')
-        .set({ state: keep ? 'garbage' : 'current', size, stored })
+        .set({
+          ...{ state: keep ? 'garbage' : 'current', size, stored },
+          ...(span !== null && {
+            ...{ first_seq: span.first, next_seq: span.next, writers: JSON.stringify(span.writers) },
+          }),
+        })
         .where('name', '=', name)
         .execute();
       return !keep;
@@ -220,5 +233,11 @@ function toBlob(row: Selectable<LogBlobRow>): Blob {
     size: row.size,
     stored: row.stored,
     createdAt: row.created_at,
+    span: spanOf(row),
   };
+}
+
+function spanOf({ first_seq, next_seq, writers }: Selectable<LogBlobRow>): LineSpan | null {
+  if (first_seq === null || next_seq === null) return null;
+  return { first: first_seq, next: next_seq, writers: JSON.parse(writers ?? '{}') as Record<string, number> };
 }

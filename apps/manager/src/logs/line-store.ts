@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { LOG_LINGER_MS, LOG_STREAM_TTL_MS, MAX_LOG_STREAM_BYTES, MAX_LOG_STREAM_LINES } from '@sallyport/protocol';
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { LOG_LINGER_MS, LOG_STREAM_TTL_MS, MAX_LOG_KEPT_BYTES } from '@sallyport/protocol';
+import type { Kysely, Selectable } from 'kysely';
 import type { LogStreamRow } from '../database/log-rows.ts';
 import type { Schema } from '../database/schema.ts';
 import { type LogKey, storedKey } from './log-key.ts';
+import { freshOf, type Positions, WriterPositions } from './writer-positions.ts';
 
 export interface LogStream {
   readonly id: string;
@@ -14,6 +15,8 @@ export interface LogStream {
   readonly base: number;
   readonly first: number;
   readonly next: number;
+  /** Its blob begins with the one that ends where this stream begins. */
+  readonly continues: boolean;
   readonly openedAt: number;
   readonly writtenAt: number;
 }
@@ -28,16 +31,23 @@ export interface StoredChunk extends Chunk {
   readonly first: number;
 }
 
+export interface Write {
+  readonly chunks: readonly Chunk[];
+  /** Of a writer that numbers its lines: what is stored of them already is left out. Null: all are taken. */
+  readonly positions: Positions | null;
+}
+
 export interface Append {
   readonly owner: string;
   readonly key: LogKey;
-  readonly chunks: readonly Chunk[];
+  readonly writes: readonly Write[];
 }
 
-/** Where an append's lines came to stand. */
+/** What was added, and where it came to stand. */
 export interface Appended {
   readonly streamId: string;
   readonly first: number;
+  readonly chunks: readonly Chunk[];
 }
 
 export interface StreamBounds {
@@ -45,45 +55,71 @@ export interface StreamBounds {
   readonly bytes: number;
 }
 
-const DEFAULT_BOUNDS: StreamBounds = { lines: MAX_LOG_STREAM_LINES, bytes: MAX_LOG_STREAM_BYTES };
-/** Old lines go when there are this many times too many, so that not every write deletes some. */
-const SLACK = 1.1;
-/** Rows of one read: a turn of the event loop is never longer for a longer stream. */
-const CHUNKS_A_READ = 64;
+/** What a key's log begins after, when it goes on with an earlier one that is a blob by now. */
+export interface Earlier {
+  readonly next: number;
+  readonly writers: Readonly<Record<string, number>>;
+}
+
+/** Old lines go when there are so many bytes too many, so that not every write deletes some. */
+const MOST_SLACK_BYTES = 1_048_576;
+/** Of one read: a turn of the event loop is never longer for a longer stream. */
+const READ_BYTES = 1_048_576;
+const READ_CHUNKS = 1_000;
 
 /** Streams and their lines. What a method acknowledges by resolving is committed. */
 export class LineStore {
   readonly #database: Kysely<Schema>;
-  readonly #bounds: StreamBounds;
+  readonly #maxBytes: number;
+  readonly #positions = new WriterPositions();
   /** How often lines were read, for the tests that count it. */
   reads = 0;
 
-  constructor(database: Kysely<Schema>, bounds: StreamBounds = DEFAULT_BOUNDS) {
+  /** `maxBytes`: of the lines of one stream; of more, the oldest are dropped. */
+  constructor(database: Kysely<Schema>, maxBytes = MAX_LOG_KEPT_BYTES) {
     this.#database = database;
-    this.#bounds = bounds;
+    this.#maxBytes = maxBytes;
   }
 
-  /** An open stream of that key is replaced: its lines go. Sequence numbers count on from it. Returns the replaced one's id. */
-  async open(owner: string, key: LogKey, now: number): Promise<string | null> {
+  /**
+   * Opens a stream. Sequence numbers count on from whatever is known of the key: its former streams, and `blob`. An open
+   * stream of the key is replaced: its lines go, and its id is returned. With `continues`, an open stream stays as it is, and
+   * the log of one that was closed goes on.
+   */
+  async open(
+    owner: string,
+    key: LogKey,
+    now: number,
+    options: { readonly continues: boolean; readonly blob: Earlier | null } = { continues: false, blob: null },
+  ): Promise<string | null> {
+    const { blob } = options;
     return this.#database.transaction().execute(async (transaction) => {
       const former = await transaction
         .selectFrom('log_streams')
         .select(['id', 'state', 'next_seq'])
         .where('owner', '=', owner)
         .where('key', '=', key.bytes)
+        .orderBy('next_seq', 'desc')
         .execute();
-      const replaced = former.find(({ state }) => state === 'open');
-      if (replaced !== undefined) await transaction.deleteFrom('log_streams').where('id', '=', replaced.id).execute();
-      const base = former.reduce((highest, { next_seq }) => Math.max(highest, next_seq), 1);
+      const open = former.find(({ state }) => state === 'open');
+      if (open !== undefined && options.continues) return null;
+      if (open !== undefined) await transaction.deleteFrom('log_streams').where('id', '=', open.id).execute();
+      const last = former[0];
+      const base = Math.max(last?.next_seq ?? 1, blob?.next ?? 1);
+      const id = randomUUID();
       await transaction
         .insertInto('log_streams')
         .values({
-          ...{ id: randomUUID(), owner, key: key.bytes, state: 'open' },
+          ...{ id, owner, key: key.bytes, state: 'open' },
           ...{ base_seq: base, first_seq: base, next_seq: base, bytes: 0 },
-          ...{ opened_at: now, written_at: now, closed_at: null },
+          ...{ continues: options.continues ? 1 : 0, opened_at: now, written_at: now, closed_at: null },
         })
         .execute();
-      return replaced?.id ?? null;
+      if (options.continues) {
+        const known = last === undefined ? {} : await this.#positions.all(transaction, last.id);
+        await this.#positions.put(transaction, id, { ...blob?.writers, ...known });
+      }
+      return open?.id ?? null;
     });
   }
 
@@ -103,10 +139,43 @@ export class LineStore {
     return results;
   }
 
-  async #appendOne(transaction: Kysely<Schema>, { owner, key, chunks }: Append, now: number): Promise<Appended | null> {
-    const lines = chunks.reduce((sum, chunk) => sum + chunk.lines, 0);
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.body.length, 0);
-    const row = await transaction
+  async #appendOne(transaction: Kysely<Schema>, { owner, key, writes }: Append, now: number): Promise<Appended | null> {
+    const sent = writes.flatMap((write) => write.chunks);
+    // Takes the row of the stream, so that its writers' positions change for one write at a time.
+    const row = await this.#grow(transaction, { owner, key }, totalOf(sent), now);
+    if (row === undefined) return null;
+    const chunks: Chunk[] = [];
+    for (const { positions, chunks: own } of writes) {
+      const known = positions === null ? null : await this.#positions.advance(transaction, row.id, positions);
+      chunks.push(...(positions === null || known === null ? own : freshOf(own, positions, known)));
+    }
+    const [total, added] = [totalOf(sent), totalOf(chunks)];
+    if (added.lines < total.lines) {
+      const less = { lines: added.lines - total.lines, bytes: added.bytes - total.bytes };
+      await this.#grow(transaction, { owner, key }, less, now);
+      row.next_seq += less.lines;
+      row.bytes += less.bytes;
+    }
+    const first = row.next_seq - added.lines;
+    let seq = first;
+    const rows = chunks.map(({ lines, body }) => {
+      const chunkRow = { stream_id: row.id, first_seq: seq, lines, size: body.length, body };
+      seq += lines;
+      return chunkRow;
+    });
+    if (rows.length > 0) await transaction.insertInto('log_chunks').values(rows).execute();
+    const slack = Math.min(this.#maxBytes / 10, MOST_SLACK_BYTES);
+    if (row.bytes > this.#maxBytes + slack) await this.#trim(transaction, row);
+    return { streamId: row.id, first, chunks };
+  }
+
+  #grow(
+    transaction: Kysely<Schema>,
+    { owner, key }: Pick<Append, 'owner' | 'key'>,
+    { lines, bytes }: StreamBounds,
+    now: number,
+  ) {
+    return transaction
       .updateTable('log_streams')
       .set((update) => ({
         next_seq: update('next_seq', '+', lines),
@@ -118,25 +187,6 @@ export class LineStore {
       .where('state', '=', 'open')
       .returning(['id', 'first_seq', 'next_seq', 'bytes'])
       .executeTakeFirst();
-    if (row === undefined) return null;
-    const first = row.next_seq - lines;
-    let seq = first;
-    const rows = chunks.map((chunk) => {
-      const chunkRow = {
-        stream_id: row.id,
-        first_seq: seq,
-        lines: chunk.lines,
-        size: chunk.body.length,
-        body: chunk.body,
-      };
-      seq += chunk.lines;
-      return chunkRow;
-    });
-    if (rows.length > 0) await transaction.insertInto('log_chunks').values(rows).execute();
-    if (row.next_seq - row.first_seq > this.#bounds.lines * SLACK || row.bytes > this.#bounds.bytes * SLACK) {
-      await this.#trim(transaction, row);
-    }
-    return { streamId: row.id, first };
   }
 
   /** Drops the oldest chunks until the stream is within its bounds; the newest chunk stays whatever its size. */
@@ -144,17 +194,16 @@ export class LineStore {
     transaction: Kysely<Schema>,
     row: Pick<Selectable<LogStreamRow>, 'id' | 'first_seq' | 'next_seq' | 'bytes'>,
   ): Promise<void> {
-    const chunks = await transaction
-      .selectFrom('log_chunks')
-      .select(['first_seq', 'lines', 'size'])
-      .where('stream_id', '=', row.id)
-      .orderBy('first_seq')
-      .execute();
     let { first_seq: first, bytes } = row;
-    for (const chunk of chunks.slice(0, -1)) {
-      if (row.next_seq - first <= this.#bounds.lines && bytes <= this.#bounds.bytes) break;
-      first = chunk.first_seq + chunk.lines;
-      bytes -= chunk.size;
+    while (bytes > this.#maxBytes) {
+      const chunks = await sizesFrom(transaction, row.id, first).execute();
+      for (const chunk of chunks) {
+        const after = chunk.first_seq + chunk.lines;
+        if (bytes <= this.#maxBytes || after >= row.next_seq) break;
+        first = after;
+        bytes -= chunk.size;
+      }
+      if (chunks.length < READ_CHUNKS) break;
     }
     await transaction.deleteFrom('log_chunks').where('stream_id', '=', row.id).where('first_seq', '<', first).execute();
     await transaction.updateTable('log_streams').set({ first_seq: first, bytes }).where('id', '=', row.id).execute();
@@ -230,26 +279,75 @@ export class LineStore {
   /** The lines from `seq` on, as they are stored: the first chunk may begin before it. In pages; the reader may stop. */
   async *read(id: string, seq: number): AsyncGenerator<readonly StoredChunk[]> {
     this.reads += 1;
-    let from = seq;
-    for (;;) {
-      const rows = await this.#database
-        .selectFrom('log_chunks')
-        .select(['first_seq', 'lines', 'body'])
-        .where('stream_id', '=', id)
-        .where(sql<number>`first_seq + lines`, '>', from)
-        .orderBy('first_seq')
-        .limit(CHUNKS_A_READ)
-        .execute();
-      const last = rows.at(-1);
+    for (let from = seq; ; ) {
+      const chunks = await this.#page(id, from);
+      const last = chunks.at(-1);
       if (last === undefined) return;
-      yield rows.map(({ first_seq, lines, body }) => ({
-        first: first_seq,
-        lines,
-        body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-      }));
-      if (rows.length < CHUNKS_A_READ) return;
-      from = last.first_seq + last.lines;
+      yield chunks;
+      from = last.first + last.lines;
     }
+  }
+
+  /** The first page of what `read` gives; empty when there is no such line yet. */
+  async page(id: string, seq: number): Promise<readonly StoredChunk[]> {
+    this.reads += 1;
+    return this.#page(id, seq);
+  }
+
+  async #page(id: string, seq: number): Promise<readonly StoredChunk[]> {
+    const { begin } = await this.#database
+      .selectFrom('log_chunks')
+      .select(({ fn }) => fn.max<number | null>('first_seq').as('begin'))
+      .where('stream_id', '=', id)
+      .where('first_seq', '<=', seq)
+      .executeTakeFirstOrThrow();
+    const sizes = await sizesFrom(this.#database, id, begin ?? seq).execute();
+    const wanted = sizes.filter(({ first_seq, lines }) => first_seq + lines > seq);
+    let bytes = 0;
+    const past = wanted.findIndex(({ size }) => {
+      bytes += size;
+      return bytes > READ_BYTES;
+    });
+    const taken = past < 0 ? wanted : wanted.slice(0, Math.max(1, past));
+    const [first, last] = [taken[0], taken.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const rows = await this.#database
+      .selectFrom('log_chunks')
+      .select(['first_seq', 'lines', 'body'])
+      .where('stream_id', '=', id)
+      .where('first_seq', '>=', first.first_seq)
+      .where('first_seq', '<=', last.first_seq)
+      .orderBy('first_seq')
+      .execute();
+    return rows.map(({ first_seq, lines, body }) => ({
+      first: first_seq,
+      lines,
+      body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+    }));
+  }
+
+  /** Where the newest lines within the bounds begin, about: at the beginning of a chunk. */
+  async newest({ id, first, next }: LogStream, bounds: StreamBounds): Promise<number> {
+    const chunks = await this.#database
+      .selectFrom('log_chunks')
+      .select(['first_seq', 'size'])
+      .where('stream_id', '=', id)
+      .orderBy('first_seq', 'desc')
+      .limit(bounds.lines)
+      .execute();
+    let bytes = 0;
+    let begin = next;
+    for (const { first_seq, size } of chunks) {
+      bytes += size;
+      if (begin < next && (next - first_seq > bounds.lines * SLACK || bytes > bounds.bytes)) break;
+      begin = first_seq;
+    }
+    return Math.max(first, begin);
+  }
+
+  /** What the stream has of the writers that number their lines. */
+  async writersOf(id: string): Promise<Readonly<Record<string, number>>> {
+    return this.#positions.all(this.#database, id);
   }
 
   /** Streams that nobody wrote to for the time that an open one has. */
@@ -260,6 +358,20 @@ export class LineStore {
       .where('state', '=', 'open')
       .where('written_at', '<', now - LOG_STREAM_TTL_MS)
       .limit(limit)
+      .execute();
+    return rows.map(toStream);
+  }
+
+  /** Streams of the key that were closed, are not known to be in a blob, and end where the stream begins or before. */
+  async unfinishedBefore({ owner, key, base }: LogStream): Promise<LogStream[]> {
+    const rows = await this.#database
+      .selectFrom('log_streams')
+      .selectAll()
+      .where('owner', '=', owner)
+      .where('key', '=', key.bytes)
+      .where('state', '=', 'closing')
+      .where('next_seq', '<=', base)
+      .orderBy('base_seq')
       .execute();
     return rows.map(toStream);
   }
@@ -310,6 +422,28 @@ export class LineStore {
   }
 }
 
+/** More than `bounds.lines` by this much is still about as many: chunks are not cut. */
+const SLACK = 1.1;
+
+function sizesFrom(database: Kysely<Schema>, id: string, seq: number) {
+  return database
+    .selectFrom('log_chunks')
+    .select(['first_seq', 'lines', 'size'])
+    .where('stream_id', '=', id)
+    .where('first_seq', '>=', seq)
+    .orderBy('first_seq')
+    .limit(READ_CHUNKS);
+}
+
+function totalOf(chunks: readonly Chunk[]): StreamBounds {
+  let [lines, bytes] = [0, 0];
+  for (const chunk of chunks) {
+    lines += chunk.lines;
+    bytes += chunk.body.length;
+  }
+  return { lines, bytes };
+}
+
 function compare(a: Append | undefined, b: Append | undefined): number {
   if (a === undefined || b === undefined) return 0;
   if (a.owner !== b.owner) return a.owner < b.owner ? -1 : 1;
@@ -325,6 +459,7 @@ function toStream(row: Selectable<LogStreamRow>): LogStream {
     base: row.base_seq,
     first: row.first_seq,
     next: row.next_seq,
+    continues: row.continues === 1,
     openedAt: row.opened_at,
     writtenAt: row.written_at,
   };

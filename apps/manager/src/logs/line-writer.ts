@@ -1,6 +1,6 @@
 import { SallyportError } from '@sallyport/protocol';
 import type { Clock } from '../clock.ts';
-import type { Append, Appended, Chunk, LineStore } from './line-store.ts';
+import type { Append, Appended, LineStore, Write } from './line-store.ts';
 import type { LogKey } from './log-key.ts';
 
 /** Of lines that wait to be written, in this process. */
@@ -12,7 +12,7 @@ const MAX_BATCH_STREAMS = 200;
 interface Waiting {
   readonly owner: string;
   readonly key: LogKey;
-  readonly chunks: readonly Chunk[];
+  readonly write: Write;
   readonly bytes: number;
   resolve(written: boolean): void;
   reject(error: unknown): void;
@@ -25,7 +25,7 @@ interface Waiting {
 export class LineWriter {
   readonly #store: LineStore;
   readonly #clock: Clock;
-  readonly #onWritten: (appended: Appended, chunks: readonly Chunk[]) => void;
+  readonly #onWritten: (appended: Appended) => void;
   readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #running: Promise<void> | null = null;
@@ -33,15 +33,15 @@ export class LineWriter {
   lines = 0;
   bytes = 0;
 
-  constructor(store: LineStore, clock: Clock, onWritten: (appended: Appended, chunks: readonly Chunk[]) => void) {
+  constructor(store: LineStore, clock: Clock, onWritten: (appended: Appended) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#onWritten = onWritten;
   }
 
   /** Resolves with true when the lines are committed, with false when the stream is not open and they were dropped. */
-  write(owner: string, key: LogKey, chunks: readonly Chunk[]): Promise<boolean> {
-    const bytes = chunks.reduce((sum, { body }) => sum + body.length, 0);
+  write(owner: string, key: LogKey, write: Write): Promise<boolean> {
+    const bytes = write.chunks.reduce((sum, { body }) => sum + body.length, 0);
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
       return Promise.reject(
         new SallyportError('SERVICE_UNAVAILABLE', 'too many log lines wait to be written; send these again'),
@@ -49,7 +49,7 @@ export class LineWriter {
     }
     this.#waitingBytes += bytes;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ owner, key, chunks, bytes, resolve, reject });
+      this.#waiting.push({ owner, key, write, bytes, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -78,14 +78,15 @@ export class LineWriter {
   }
 
   async #writeBatch(batch: readonly Waiting[]): Promise<void> {
-    const merged = new Map<string, { append: Append; writes: Waiting[] }>();
-    for (const write of batch) {
-      const name = `${write.owner} ${write.key.text}`;
+    const merged = new Map<string, { append: Append; waiting: Waiting[] }>();
+    for (const one of batch) {
+      const { owner, key, write } = one;
+      const name = `${owner} ${key.text}`;
       const known = merged.get(name);
-      if (known === undefined) merged.set(name, { append: { ...write, chunks: write.chunks }, writes: [write] });
+      if (known === undefined) merged.set(name, { append: { owner, key, writes: [write] }, waiting: [one] });
       else {
-        known.append = { ...known.append, chunks: [...known.append.chunks, ...write.chunks] };
-        known.writes.push(write);
+        known.append = { ...known.append, writes: [...known.append.writes, write] };
+        known.waiting.push(one);
       }
     }
     const groups = [...merged.values()];
@@ -94,19 +95,19 @@ export class LineWriter {
         groups.map(({ append }) => append),
         this.#clock.now().getTime(),
       );
-      for (const [index, { append, writes }] of groups.entries()) {
+      for (const [index, { waiting }] of groups.entries()) {
         const appended = results[index] ?? null;
         if (appended !== null) {
-          for (const chunk of append.chunks) {
+          for (const chunk of appended.chunks) {
             this.lines += chunk.lines;
             this.bytes += chunk.body.length;
           }
-          this.#onWritten(appended, append.chunks);
+          this.#onWritten(appended);
         }
-        for (const write of writes) write.resolve(appended !== null);
+        for (const one of waiting) one.resolve(appended !== null);
       }
     } catch (error) {
-      for (const write of batch) write.reject(error);
+      for (const one of batch) one.reject(error);
     } finally {
       for (const { bytes } of batch) this.#waitingBytes -= bytes;
     }

@@ -1,15 +1,25 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LineStore, StoredChunk, StreamBounds } from './line-store.ts';
+import type { LineStore, LogStream, StoredChunk, StreamBounds } from './line-store.ts';
 import { linesOf } from './log-lines.ts';
 
 /** Of one piece that a reader is given, in bytes. */
 const MAX_PIECE_BYTES = 65_536;
 const SLACK = 1.1;
 const WOKEN_A_TURN = 50;
+/** Of older lines, for readers that are behind. */
+const MAX_PAGES = 3;
 
 /** Somebody who reads a stream; woken when there is more, or when it has ended. */
 export interface StreamReader {
   wake(): void;
+}
+
+/** Stored lines that are not in memory any more, while readers come by there. */
+interface Page {
+  readonly first: number;
+  readonly events: readonly string[];
+  readonly bytes: number;
+  readonly pieces: Map<number, Piece>;
 }
 
 /** Lines as events, ready to be sent. */
@@ -42,6 +52,8 @@ export class LiveStream {
   #waking = false;
   #wakeAgain = false;
   #piece: { from: number; piece: Piece } | null = null;
+  #pages: Page[] = [];
+  readonly #loading = new Map<number, Promise<Page | null>>();
 
   constructor(
     id: string,
@@ -102,15 +114,43 @@ export class LiveStream {
     if (seq >= this.next) return null;
     // Readers of the newest lines all ask for the same piece.
     if (this.#piece?.from === seq) return this.#piece.piece;
-    let length = 0;
-    let index = seq - this.#first;
-    const from = index;
-    for (; index < this.#events.length && (length === 0 || length < MAX_PIECE_BYTES); index += 1) {
-      length += this.#events[index]?.length ?? 0;
-    }
-    const piece = { bytes: Buffer.from(this.#events.slice(from, index).join(''), 'utf8'), next: this.#first + index };
+    const piece = pieceOf(this.#events, this.#first, seq);
     this.#piece = { from: seq, piece };
     return piece;
+  }
+
+  /**
+   * As `pieceFrom`, for lines before `first`, from the store: one read for all readers that come by there. `from` is above
+   * `seq` when the lines in between are not kept; null when there are none before `first`. Rejects when they can't be read.
+   */
+  async pieceBehind(seq: number): Promise<{ from: number; piece: Piece } | null> {
+    const covers = ({ first, events }: Page) => first <= seq && seq < first + events.length;
+    let page = this.#pages.find(covers) ?? null;
+    if (page === null) {
+      const loading = this.#loading.get(seq) ?? this.#loadPage(seq);
+      this.#loading.set(seq, loading);
+      page = await loading.finally(() => this.#loading.delete(seq));
+    }
+    if (page === null) return null;
+    const from = Math.max(seq, page.first);
+    const piece = page.pieces.get(from) ?? pieceOf(page.events, page.first, from);
+    page.pieces.set(from, piece);
+    return { from, piece };
+  }
+
+  async #loadPage(seq: number): Promise<Page | null> {
+    const chunks = await this.#store.page(this.id, seq);
+    const [begin] = chunks;
+    if (begin === undefined) return null;
+    const events = chunks.flatMap((chunk) => eventsOf(chunk));
+    const bytes = events.reduce((sum, { length }) => sum + length, 0);
+    const page: Page = { first: begin.first, events, bytes, pieces: new Map() };
+    this.#pages.push(page);
+    this.#grow(bytes);
+    while (this.#pages.length > MAX_PAGES || (this.readers.size === 0 && this.#pages.length > 0)) {
+      this.#grow(-(this.#pages.shift()?.bytes ?? 0));
+    }
+    return page;
   }
 
   /** Lets go of what it holds. */
@@ -118,6 +158,7 @@ export class LiveStream {
     this.#onSize(-this.#bytes);
     this.#bytes = 0;
     this.#events = [];
+    this.#pages = [];
     this.#piece = null;
   }
 
@@ -129,25 +170,29 @@ export class LiveStream {
       if (stream === null) {
         this.#ended = true;
       } else if (stream.next > this.next) {
-        for await (const chunks of this.#store.read(this.id, this.next)) for (const chunk of chunks) this.#add(chunk);
+        const from = await this.#readFrom(stream);
+        for await (const chunks of this.#store.read(this.id, from)) for (const chunk of chunks) this.#add(chunk);
       }
       if (stream !== null && stream.state !== 'open' && this.next >= stream.next) this.#ended = true;
     } while (this.#again);
     void this.#wakeAll();
   }
 
+  /** Far behind, as at its beginning: the newest lines come into memory, the others are read when somebody wants them. */
+  async #readFrom(stream: LogStream): Promise<number> {
+    const far = this.#events.length === 0 || stream.next - this.next > this.#bounds.lines;
+    return far ? Math.max(this.next, await this.#store.newest(stream, this.#bounds)) : this.next;
+  }
+
   #add(chunk: StoredChunk): void {
     const { first, lines } = chunk;
     if (first + lines <= this.next) return;
-    const texts = linesOf(chunk);
     if (first > this.next) {
-      // The lines in between are no longer kept by the store either.
       this.release();
       this.#first = first;
     }
     let added = 0;
-    for (let index = this.next - first; index < texts.length; index += 1) {
-      const event = `id: ${first + index}\ndata: ${texts[index]}\n\n`;
+    for (const event of eventsOf(chunk).slice(this.next - first)) {
       this.#events.push(event);
       added += event.length;
     }
@@ -193,4 +238,23 @@ export class LiveStream {
     } while (this.#wakeAgain);
     this.#waking = false;
   }
+}
+
+function eventsOf(chunk: StoredChunk): string[] {
+  return linesOf(chunk).map((text, index) => lineEvent(chunk.first + index, text));
+}
+
+/** A line as an event, of its sequence number and its JSON. */
+export function lineEvent(seq: number, text: string): string {
+  return `id: ${seq}\ndata: ${text}\n\n`;
+}
+
+function pieceOf(events: readonly string[], first: number, seq: number): Piece {
+  let length = 0;
+  let index = seq - first;
+  const from = index;
+  for (; index < events.length && (length === 0 || length < MAX_PIECE_BYTES); index += 1) {
+    length += events[index]?.length ?? 0;
+  }
+  return { bytes: Buffer.from(events.slice(from, index).join(''), 'utf8'), next: first + index };
 }

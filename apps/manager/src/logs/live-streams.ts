@@ -1,7 +1,7 @@
 import { SallyportError } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Bus } from '../bus/bus.ts';
-import type { Appended, Chunk, LineStore, LogStream, StreamBounds } from './line-store.ts';
+import type { Appended, LineStore, LogStream, StreamBounds } from './line-store.ts';
 import { LiveStream, type StreamReader } from './live-stream.ts';
 
 /** Of all streams that are being read, in this process. */
@@ -97,7 +97,7 @@ export class LiveStreams {
   }
 
   /** This process has written lines: its readers get them now, other replicas hear of it soon. */
-  written({ streamId, first }: Appended, chunks: readonly Chunk[]): void {
+  written({ streamId, first, chunks }: Appended): void {
     let next = first;
     const stream = this.#streams.get(streamId);
     for (const chunk of chunks) {

@@ -2,7 +2,7 @@ import type { LogLine } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { BlobStorage } from './blob-storage.ts';
-import type { BlobStore } from './blob-store.ts';
+import type { Blob, BlobStore, LineSpan } from './blob-store.ts';
 import type { LineStore, LogStream } from './line-store.ts';
 
 const SWEEP_EVERY_MS = 30_000;
@@ -83,43 +83,70 @@ export class LogArchiver {
   }
 
   async #archive(stream: LogStream, { snapshot }: { snapshot: boolean }): Promise<void> {
-    const { lines, blobs, storage, clock } = this.#parts;
+    const { lines, blobs } = this.#parts;
     const { owner, key } = stream;
+    if (stream.continues) {
+      for (const former of await lines.unfinishedBefore(stream)) await this.archive(former, { snapshot: true });
+    }
     // A line that was being written when it was closed is there now; none comes after it.
     const whole = (await lines.byId(stream.id)) ?? stream;
     const empty = whole.next === whole.first;
-    const uploaded = snapshot ? null : await blobs.find(owner, key);
-    const complete = uploaded !== null && uploaded.size > 0 && uploaded.createdAt >= whole.openedAt;
-    if (!complete && (snapshot || !empty)) {
-      const name = await blobs.begin(owner, key, clock.now().getTime());
-      try {
-        const { size, stored } = await storage.put(name, this.#content(whole));
-        await blobs.finish(name, size, stored);
-      } catch (error) {
-        await blobs.abandon(name);
-        throw error;
-      }
-    }
+    const current = await blobs.find(owner, key);
+    const uploaded = !snapshot && current !== null && current.size > 0 && current.createdAt >= whole.openedAt;
+    // A process that died before it could say so has stored it.
+    const stored = current?.span != null && current.span.first <= whole.first && current.span.next >= whole.next;
+    if (!uploaded && !stored && (snapshot || !empty)) await this.#store(whole, current);
     await lines.finish(stream.id);
   }
 
-  async *#content(stream: LogStream): AsyncGenerator<Buffer> {
+  async #store(stream: LogStream, current: Blob | null): Promise<void> {
+    const { lines, blobs, storage, clock } = this.#parts;
+    const name = await blobs.begin(stream.owner, stream.key, clock.now().getTime());
+    try {
+      const earlier = earlierOf(stream, current);
+      const { size, stored } = await storage.put(name, this.#content(stream, earlier));
+      const first = earlier?.span.first ?? (stream.first > stream.base ? stream.first - 1 : stream.first);
+      const writers = await lines.writersOf(stream.id);
+      await blobs.finish(name, size, stored, { first, next: stream.next, writers });
+    } catch (error) {
+      await blobs.abandon(name);
+      throw error;
+    }
+  }
+
+  async *#content(stream: LogStream, earlier: ArchivedLog | null): AsyncGenerator<Buffer> {
     const { lines, clock } = this.#parts;
-    if (stream.first > stream.base) yield droppedMark(stream, clock.now());
+    if (earlier !== null) yield* await this.#parts.storage.get(earlier.name);
+    else if (stream.first > stream.base) yield droppedMark(stream, clock.now());
     for await (const chunks of lines.read(stream.id, stream.first)) for (const { body } of chunks) yield body;
   }
 
   /** The lines of a stream that is not in a blob yet, as the blob will have them. */
-  read(stream: LogStream): AsyncIterable<Buffer> {
-    return this.#content(stream);
+  async read(stream: LogStream): Promise<AsyncIterable<Buffer>> {
+    const current = await this.#parts.blobs.find(stream.owner, stream.key);
+    return this.#content(stream, earlierOf(stream, current));
   }
 }
 
+/** A blob that was made of a stream. */
+export type ArchivedLog = Blob & { readonly span: LineSpan };
+
+/** The blob that the stream goes on with, whose rows stand before its lines. Lines that were dropped since would be a hole. */
+export function earlierOf({ continues, base, first }: LogStream, current: Blob | null): ArchivedLog | null {
+  if (!continues || first > base || !isArchived(current)) return null;
+  return current.span.next === base ? current : null;
+}
+
+export function isArchived(blob: Blob | null): blob is ArchivedLog {
+  return blob !== null && blob.span !== null;
+}
+
+/** Stands in the place of the last line that was dropped: rows are counted. */
 function droppedMark({ first, base }: LogStream, now: Date): Buffer {
   const line: LogLine = {
     level: 'warn',
     pos: 0,
-    out: `[${first - base} earlier lines of this log were dropped: a stream keeps its newest ones]\n`,
+    out: `[${first - base} earlier lines of this log were dropped: a log keeps its newest ones]\n`,
     time: now.toISOString(),
     args: null,
   };

@@ -4,7 +4,7 @@ import { MAX_LOG_LINE_BYTES } from '@sallyport/protocol';
 import { linesOf, readLines } from './log-lines.ts';
 
 const read = async (lines: unknown) => {
-  const chunks = await readLines(Buffer.from(JSON.stringify(lines)));
+  const { chunks } = await readLines(Buffer.from(JSON.stringify(lines)));
   return chunks.flatMap((chunk) => {
     const texts = linesOf(chunk);
     assert.equal(texts.length, chunk.lines);
@@ -42,4 +42,13 @@ test('many lines come in chunks, in their order', async () => {
     (await read(outs.map((out) => ({ out })))).map(({ out }) => out),
     outs,
   );
+});
+
+test('the positions of a writer that numbers its lines are read, and must grow', async () => {
+  const body = (...positions: unknown[]) => Buffer.from(JSON.stringify(positions.map((pos) => ({ out: 'x', pos }))));
+  assert.deepEqual((await readLines(body(3, 4, 9), 'w')).positions, { writer: 'w', of: [3, 4, 9] });
+  assert.equal((await readLines(body(3, 3))).positions, null, 'those of others are nothing to us');
+  for (const wrong of [body(3, 3), body(4, 3), body(-1), body(undefined), body(1, undefined)]) {
+    await assert.rejects(readLines(wrong, 'w'), { code: 'INVALID_REQUEST', message: /numbers its lines upwards/ });
+  }
 });

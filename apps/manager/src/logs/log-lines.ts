@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LogLines, MAX_LOG_LINE_BYTES, SallyportError } from '@sallyport/protocol';
+import { LOG_WRITER_HEADER, LogLines, MAX_LOG_LINE_BYTES, SallyportError } from '@sallyport/protocol';
 import { Compile } from 'typebox/compile';
-import type { Chunk } from './line-store.ts';
+import type { Chunk, Write } from './line-store.ts';
 
 const check = Compile(LogLines);
 /** A chunk is what is dropped at once when a stream grows too long. */
@@ -10,10 +10,11 @@ const MAX_CHUNK_BYTES = 262_144;
 const CUT_MARK = ' [cut]';
 
 /**
- * The body of a write as chunks of normalised lines. Lets other work in between chunks. Throws INVALID_REQUEST for what
- * is not an array of lines; a text that is too long is cut, with a mark, as writers cut it themselves.
+ * The body of a write as chunks of normalised lines, with their positions if `writer` numbers them. Lets other work in
+ * between chunks. Throws INVALID_REQUEST for what is not an array of lines, or not numbered upwards; a text that is too long
+ * is cut, with a mark, as writers cut it themselves.
  */
-export async function readLines(body: Buffer): Promise<Chunk[]> {
+export async function readLines(body: Buffer, writer: string | null = null): Promise<Write> {
   let lines: unknown;
   try {
     lines = JSON.parse(body.toString('utf8'));
@@ -22,7 +23,7 @@ export async function readLines(body: Buffer): Promise<Chunk[]> {
     throw new SallyportError('INVALID_REQUEST', `the body is not JSON: ${error.message.slice(0, 120)}`);
   }
   // Writers in Go send null for no lines.
-  if (lines === null) return [];
+  if (lines === null) return { chunks: [], positions: null };
   if (!check.Check(lines)) {
     const [first] = check.Errors(lines);
     throw new SallyportError(
@@ -49,7 +50,21 @@ export async function readLines(body: Buffer): Promise<Chunk[]> {
     await nextTurn();
   }
   flush();
-  return chunks;
+  return { chunks, positions: writer === null ? null : { writer, of: positionsOf(lines) } };
+}
+
+function positionsOf(lines: LogLines): number[] {
+  let last = -1;
+  return lines.map(({ pos = -1 }, index) => {
+    if (pos <= last) {
+      throw new SallyportError(
+        'INVALID_REQUEST',
+        `line ${index} of the body has no pos above ${last}: a writer that names itself in ${LOG_WRITER_HEADER} numbers its lines upwards`,
+      );
+    }
+    last = pos;
+    return pos;
+  });
 }
 
 /** The texts of a chunk's lines, without their newlines. */

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import {
   LOG_STREAM_TTL_MS,
   type LogStreamInfo,
@@ -41,15 +40,20 @@ export class LogService {
     this.#parts = parts;
   }
 
-  async open({ owner }: LogCaller, key: LogKey): Promise<void> {
-    const { lines, live } = this.#parts;
-    const replaced = await lines.open(owner, key, this.#now());
+  /** `continues`: a log of that key goes on, and is not replaced. */
+  async open({ owner }: LogCaller, key: LogKey, continues: boolean): Promise<void> {
+    const { lines, live, blobs } = this.#parts;
+    const blob = (await blobs.find(owner, key))?.span ?? null;
+    const replaced = await lines.open(owner, key, this.#now(), { continues, blob });
     if (replaced !== null) live.ended(replaced);
   }
 
-  /** True when the lines are committed; false when the stream is not open, and they were dropped. */
-  async write({ owner }: LogCaller, key: LogKey, body: Buffer): Promise<boolean> {
-    return this.#parts.writer.write(owner, key, await readLines(body));
+  /**
+   * True when the lines are committed; false when the stream is not open, and they were dropped. Of a `writer` that numbers
+   * its lines, none is stored twice.
+   */
+  async write({ owner }: LogCaller, key: LogKey, body: Buffer, writer: string | null): Promise<boolean> {
+    return this.#parts.writer.write(owner, key, await readLines(body, writer));
   }
 
   /**
@@ -121,11 +125,7 @@ export class LogService {
     if (ended?.state === 'closing') return archiver.read(ended);
     const blob = await blobs.find(caller.owner, key);
     if (blob === null) throw notFound(key);
-    const compressed = await storage.getCompressed(blob.name);
-    const content = createGunzip();
-    compressed.on('error', (error) => content.destroy(error));
-    content.on('close', () => compressed.destroy());
-    return compressed.pipe(content);
+    return storage.get(blob.name);
   }
 
   async blobExists({ owner }: LogCaller, key: LogKey): Promise<boolean> {

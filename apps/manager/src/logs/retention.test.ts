@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import { onBothDatabases } from '@sallyport/dev-env';
 import { AccountStore } from '../accounts/account-store.ts';
 import { LocalBus } from '../bus/local-bus.ts';
-import { createLogTables } from '../database/logs.ts';
+import { prepareLogTables } from '../database/log-database.ts';
 import { type Database, openDatabase } from '../database/open-database.ts';
 import { createLogger } from '../http/logger.ts';
 import { AccountBirths, ownerOf } from './account-births.ts';
@@ -24,7 +24,7 @@ const DAY = 86_400_000;
 const key = logKeyOf;
 
 async function room(t: TestContext, { database, dialect }: Database, limits: RetentionLimits) {
-  if (dialect === 'sqlite') await createLogTables(database);
+  if (dialect === 'sqlite') await prepareLogTables(database);
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-retention-'));
   const logger = createLogger('silent');
   const bus = new LocalBus(database, logger);
@@ -129,8 +129,8 @@ storeTest('an upload that died half-way leaves nothing, and one that is replaced
 storeTest('a stream that nobody closes becomes a blob after its time, and is forgotten later', async (t, database) => {
   const { clock, archiver, lines, blobs, keys } = await room(t, database, { days: 0, bytes: 0 });
   await lines.open(acme, key('k'), clock.at);
-  const chunks = await readLines(Buffer.from('[{"out":"kept\\n"}]'));
-  await lines.append([{ owner: acme, key: key('k'), chunks }], clock.at);
+  const write = await readLines(Buffer.from('[{"out":"kept\\n"}]'));
+  await lines.append([{ owner: acme, key: key('k'), writes: [write] }], clock.at);
   clock.at += 5 * 3_600_000;
   await archiver.sweep();
   assert.notEqual(await lines.find(acme, key('k')), null, 'five hours are not over');
@@ -142,13 +142,14 @@ storeTest('a stream that nobody closes becomes a blob after its time, and is for
   clock.at += 11 * 60_000;
   await archiver.sweep();
   assert.equal(await lines.find(acme, key('k'), true), null);
-  assert.equal((await blobs.find(acme, key('k')))?.size, chunks[0]?.body.length ?? 0);
+  assert.equal((await blobs.find(acme, key('k')))?.size, write.chunks[0]?.body.length ?? 0);
 });
 
 storeTest('a log that a killed process had closed is stored by the next one', async (t, database) => {
   const { clock, archiver, lines, keys } = await room(t, database, { days: 0, bytes: 0 });
   await lines.open(acme, key('k'), clock.at);
-  await lines.append([{ owner: acme, key: key('k'), chunks: await readLines(Buffer.from('[{"out":"x"}]')) }], clock.at);
+  const write = await readLines(Buffer.from('[{"out":"x"}]'));
+  await lines.append([{ owner: acme, key: key('k'), writes: [write] }], clock.at);
   const stream = await lines.find(acme, key('k'));
   assert.ok(stream !== null && (await lines.close(stream.id, clock.at)));
   await archiver.sweep();

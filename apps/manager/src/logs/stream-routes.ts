@@ -1,6 +1,8 @@
 import {
   LOG_SERVICE,
+  LOG_WRITER_HEADER,
   LogStreamInfo,
+  LogWriterId,
   logPaths,
   MAX_LOG_WRITE_BYTES,
   SallyportError,
@@ -31,14 +33,14 @@ export function streamRoutes(app: App, logs: LogService, tails: Tails, authentic
     {
       config: write,
       schema: {
-        summary: 'Open a log stream; an open one of that key is replaced',
+        summary: 'Open a log stream; an open one of that key is replaced, unless continue=true',
         tags,
-        querystring: Type.Object(Keyed),
+        querystring: Type.Object({ ...Keyed, continue: Flag }),
         response: nothing,
       },
     },
     async (request, reply) => {
-      await logs.open(logCallerOf(request), keyOf(request));
+      await logs.open(logCallerOf(request), keyOf(request), request.query.continue === 'true');
       return reply.code(204).send(null);
     },
   );
@@ -54,8 +56,9 @@ export function streamRoutes(app: App, logs: LogService, tails: Tails, authentic
       },
     },
     async (request, reply) => {
-      const key = keyOf(request);
-      const written = await logs.write(logCallerOf(request), key, await readBody(request, MAX_LOG_WRITE_BYTES));
+      const [key, writer] = [keyOf(request), writerOf(request)];
+      const body = await readBody(request, MAX_LOG_WRITE_BYTES);
+      const written = await logs.write(logCallerOf(request), key, body, writer);
       return written ? reply.code(204).send(null) : reply.code(200).send('');
     },
   );
@@ -125,11 +128,21 @@ export function streamRoutes(app: App, logs: LogService, tails: Tails, authentic
   );
 }
 
+function writerOf(request: FastifyRequest): string | null {
+  const writer = request.headers[LOG_WRITER_HEADER];
+  if (writer === undefined) return null;
+  if (Value.Check(LogWriterId, writer)) return writer;
+  throw new SallyportError(
+    'INVALID_REQUEST',
+    `${LOG_WRITER_HEADER} is '${String(writer).slice(0, 80)}': send up to 64 letters, digits, dots, hyphens and underscores`,
+  );
+}
+
 function startOf(request: FastifyRequest): TailStart {
   const { from } = request.query as { from?: string };
   const last = request.headers['last-event-id'];
   if (typeof last === 'string' && /^\d{1,15}$/.test(last)) return { from: Number(last) + 1, lingering: true };
-  if (from === undefined) return { from: 'start', lingering: false };
+  if (from === undefined) return { from: 'newest', lingering: false };
   if (from === 'start' || from === 'end') return { from, lingering: true };
   if (Value.Check(TailFrom, from)) return { from: Number(from), lingering: true };
   throw new SallyportError(

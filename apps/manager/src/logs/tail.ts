@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { LOG_EOF, LOG_PING, LOG_PING_EVERY_MS, LOG_TAIL_LIMIT_MS, logTailEvents } from '@sallyport/protocol';
-import type { LiveStream, StreamReader } from './live-stream.ts';
+import type { LiveStream, Piece, StreamReader } from './live-stream.ts';
 
 /** A reader that takes nothing for this long is told to come back. */
 const SLOW_AFTER_MS = 30_000;
@@ -27,8 +27,9 @@ export const TAIL_HEADERS = {
   'access-control-allow-origin': '*',
 } as const;
 
+export const LAST_EVENT = event(logTailEvents.end, LOG_EOF);
 /** What a tail says when there is nothing to read: a missing stream. */
-export const EMPTY_TAIL = `${LOG_PING}\n\n${event(logTailEvents.end, LOG_EOF)}`;
+export const EMPTY_TAIL = `${LOG_PING}\n\n${LAST_EVENT}`;
 
 /**
  * One client that reads one stream, as server-sent events. It holds no lines of its own but the piece in the socket's
@@ -43,7 +44,9 @@ export class Tail implements StreamReader {
   #next = 0;
   #quietSince: number;
   #blockedSince: number | null = null;
+  #fetching = false;
   #over = false;
+  #fed: (() => void) | null = null;
 
   /** `now` is in milliseconds of a clock that only goes forwards. */
   constructor(response: ServerResponse, timings: TailTimings, now: number) {
@@ -53,7 +56,12 @@ export class Tail implements StreamReader {
     this.#quietSince = now;
     response.on('drain', () => {
       this.#blockedSince = null;
+      this.#fed?.();
       this.wake();
+    });
+    response.once('close', () => {
+      this.#over = true;
+      this.#fed?.();
     });
   }
 
@@ -61,9 +69,22 @@ export class Tail implements StreamReader {
     return this.#over;
   }
 
-  /** Begins with the line `next`, or the first that is kept after it. The response's head has been sent. */
-  start(stream: LiveStream, next: number): void {
+  /** Tells the client that it is heard. The response's head has been sent. */
+  greet(): void {
     this.#send(`${LOG_PING}\n\n`);
+  }
+
+  /** Sends lines that are not the stream's, and waits until the client has room for more. False: it is over. */
+  async feed({ bytes, next }: Piece): Promise<boolean> {
+    if (this.#over) return false;
+    this.#next = next;
+    this.#send(bytes);
+    if (this.#blockedSince !== null) await new Promise<void>((resolve) => (this.#fed = resolve));
+    return !this.#over;
+  }
+
+  /** Begins with the line `next`, or the first that is kept after it. */
+  start(stream: LiveStream, next: number): void {
     this.#stream = stream;
     this.#next = next;
     this.wake();
@@ -72,18 +93,18 @@ export class Tail implements StreamReader {
   wake(): void {
     const stream = this.#stream;
     if (stream === null) return;
-    while (!this.#over && this.#blockedSince === null) {
+    while (!this.#over && !this.#fetching && this.#blockedSince === null) {
       if (this.#next < stream.first) {
-        this.#send(event(logTailEvents.gap, JSON.stringify({ lines: stream.first - this.#next })));
-        this.#next = stream.first;
+        void this.#catchUp(stream);
+        return;
       }
       const piece = stream.pieceFrom(this.#next);
       if (piece === null) break;
       this.#next = piece.next;
       this.#send(piece.bytes);
     }
-    if (stream.ended && this.#next >= stream.next && this.#blockedSince === null)
-      this.end(event(logTailEvents.end, LOG_EOF));
+    if (stream.ended && !this.#fetching && this.#next >= stream.next && this.#blockedSince === null)
+      this.end(LAST_EVENT);
   }
 
   /** Looks at the time: silence, the hour, a reader that takes nothing. */
@@ -95,7 +116,7 @@ export class Tail implements StreamReader {
         this.end(event(logTailEvents.slow, JSON.stringify({ after: this.#next - 1 })));
       }
     } else if (now - this.#startedAt >= this.#timings.limitMs) {
-      this.end(event(logTailEvents.end, LOG_EOF));
+      this.end(LAST_EVENT);
     } else if (now - this.#quietSince >= this.#timings.pingEveryMs) {
       this.#send(`${LOG_PING}\n\n`);
     }
@@ -105,11 +126,36 @@ export class Tail implements StreamReader {
   end(lastWords = ''): void {
     if (this.#over) return;
     this.#over = true;
+    this.#fed?.();
     const response = this.#response;
     const late = setTimeout(() => response.destroy(), FAREWELL_MS);
     late.unref();
     response.once('close', () => clearTimeout(late));
     response.end(lastWords);
+  }
+
+  /** Sends a piece of the lines that are not in memory any more. Never rejects. */
+  async #catchUp(stream: LiveStream): Promise<void> {
+    this.#fetching = true;
+    try {
+      const behind = await stream.pieceBehind(this.#next);
+      if (this.#over) return;
+      const from = behind?.from ?? stream.first;
+      if (from > this.#next) {
+        this.#send(event(logTailEvents.gap, JSON.stringify({ lines: from - this.#next })));
+        this.#next = from;
+      }
+      if (behind !== null) {
+        this.#next = behind.piece.next;
+        this.#send(behind.piece.bytes);
+      }
+    } catch {
+      // The store cannot be read: whoever comes back with Last-Event-ID goes on here.
+      this.end();
+    } finally {
+      this.#fetching = false;
+    }
+    this.wake();
   }
 
   #send(what: string | Buffer): void {
