@@ -21,10 +21,20 @@ export const findings = {
     title: 'A certificate path does not point into /etc/mtls',
   },
   CERTIFICATE_PATH_MISSING: { kind: 'step', severity: 'error', title: 'A certificate path variable is missing' },
+  CERTIFICATE_MODE_UNREADABLE: {
+    kind: 'advice',
+    severity: 'error',
+    title: 'The container cannot read its certificate',
+  },
   CERTIFICATE_PLACEHOLDER: {
     kind: 'mistake',
     severity: 'error',
     title: 'A placeholder stands where a certificate or key should',
+  },
+  CERTIFICATE_READER_UNKNOWN: {
+    kind: 'advice',
+    severity: 'note',
+    title: 'Who reads the certificate is for the image to say',
   },
   CERTIFICATE_REFUSED: {
     kind: 'mistake',
@@ -39,6 +49,8 @@ export const findings = {
   },
   CERTIFICATE_UNREADABLE: { kind: 'mistake', severity: 'error', title: 'A Secret holds no readable certificate' },
   DEFAULT_MODE_DECIMAL: { kind: 'mistake', severity: 'warning', title: 'A file mode is octal digits read as decimal' },
+  DEFAULT_MODE_MISSING: { kind: 'step', severity: 'warning', title: 'The private key is readable for everybody' },
+  DEFAULT_MODE_OPEN: { kind: 'mistake', severity: 'warning', title: 'The private key is readable for everybody' },
   DUPLICATE_KEY: { kind: 'mistake', severity: 'error', title: 'A key stands twice in one map' },
   DUPLICATE_MOUNT: { kind: 'mistake', severity: 'error', title: '/etc/mtls is mounted twice' },
   DUPLICATE_VOLUME: { kind: 'mistake', severity: 'error', title: 'Two volumes have one name' },

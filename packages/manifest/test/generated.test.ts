@@ -124,6 +124,9 @@ test('a private key in a ConfigMap is found', () => {
   );
   assert.deepEqual(
     found.map(({ code, line, severity }) => [code, line, severity]),
-    [['CERTIFICATE_IN_CONFIG_MAP', 6, 'error']],
+    [
+      ['NO_DELEGATE', 1, 'warning'],
+      ['CERTIFICATE_IN_CONFIG_MAP', 6, 'error'],
+    ],
   );
 });

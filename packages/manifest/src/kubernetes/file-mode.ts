@@ -1,14 +1,35 @@
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { CertificatePod } from './certificate-volume.ts';
 
+/** Who reads the files of a pod's Secret volumes. They belong to root:root, or to root and the group of fsGroup. */
+export type Reader =
+  | { readonly as: 'root' }
+  | { readonly as: 'group' }
+  /** A user that is not root, in no group that the files have: `who` is how the manifest says so. */
+  | { readonly as: 'stranger'; readonly who: string; readonly fsGroup: string }
+  /** The image decides. */
+  | { readonly as: 'unknown' };
+
+export function readerOf({ podSpec, container }: CertificatePod): Reader {
+  const [pod, own] = [podSpec.get('securityContext'), container.get('securityContext')];
+  const said = (field: string) => own?.get(field)?.text ?? pod?.get(field)?.text;
+  if (pod?.get('fsGroup')?.text !== undefined) return { as: 'group' };
+  const [user, group] = [said('runAsUser'), said('runAsGroup')];
+  if (user === '0') return { as: 'root' };
+  if (group === '0') return { as: 'group' };
+  if (user !== undefined) return { as: 'stranger', who: `runAsUser ${user}`, fsGroup: group ?? user };
+  if (said('runAsNonRoot') === 'true') return { as: 'stranger', who: 'runAsNonRoot', fsGroup: group ?? '1001' };
+  return group === undefined ? { as: 'unknown' } : { as: 'stranger', who: `runAsGroup ${group}`, fsGroup: group };
+}
+
 /**
- * The mode for the certificate's files. With fsGroup the group reads them (0440), as root alone the owner (0400);
- * for a user that is not root, without fsGroup, nothing narrower than Kubernetes' own 0644 can be read.
+ * The narrowest mode that the pod can read: the owner's (0400) for root, the group's (0440) with fsGroup. Where the image
+ * decides, 0440 too: images that do not run as root run in the group root as a rule. Undefined for everybody else, who
+ * reads the files with Kubernetes' own 0644 only.
  */
-export function fileMode({ podSpec, container }: CertificatePod): number | undefined {
-  const user = container.at('securityContext', 'runAsUser')?.text ?? podSpec.at('securityContext', 'runAsUser')?.text;
-  if (podSpec.at('securityContext', 'fsGroup')?.text !== undefined) return 0o440;
-  return user === '0' ? 0o400 : undefined;
+export function fileMode(pod: CertificatePod): number | undefined {
+  const { as } = readerOf(pod);
+  return as === 'stranger' ? undefined : as === 'root' ? 0o400 : 0o440;
 }
 
 export function octal(mode: number): string {

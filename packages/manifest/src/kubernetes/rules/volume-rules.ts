@@ -16,8 +16,9 @@ import {
   volumeNamed,
   volumesOf,
 } from '../certificate-volume.ts';
-import { fileMode, modeFault, octal } from '../file-mode.ts';
+import { fileMode } from '../file-mode.ts';
 import type { KubernetesScene } from '../scene.ts';
+import { fileModes } from './file-mode-rules.ts';
 
 /** Volume and mount of the certificate, in the delegate's pod and in its upgrader's. */
 export function* volumeRules(scene: KubernetesScene): Iterable<Problem> {
@@ -149,21 +150,7 @@ function* volumeContent(pod: CertificatePod, found: YamlCursor, secretName: stri
       ]),
     };
   }
-  const modes = [secret.get('defaultMode'), ...(secret.get('items')?.items() ?? []).map((item) => item.get('mode'))];
-  for (const mode of modes) {
-    const fault = mode && modeFault(mode);
-    if (!mode || !fault) continue;
-    const wanted = fileMode(pod) ?? 0o400;
-    yield {
-      code: 'DEFAULT_MODE_DECIMAL',
-      at: at(mode),
-      message: `${fault}.`,
-      remedy: `Write ${wanted} (octal ${octal(wanted)}).`,
-      repair: repairAt(mode, `set the mode of the certificate's files to ${wanted}, octal ${octal(wanted)}`, () => [
-        setScalar(mode, wanted),
-      ]),
-    };
-  }
+  yield* fileModes(pod, secret);
   const items = secret.get('items');
   const keys = projectedKeys(found);
   if (items && (keys.certificate === undefined || keys.key === undefined)) {
