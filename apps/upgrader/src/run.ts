@@ -7,21 +7,25 @@ import { UpgradeChecks } from './manager/upgrade-checks.ts';
 
 /**
  * Runs the upgrader from its configuration to its exit code. In Kubernetes that is one look; with Docker and a schedule it
- * goes on until the signal is aborted. Never throws.
+ * goes on until the signal is aborted. Its log goes to `output`, standard output when not given. Never throws.
  */
-export async function runUpgrader(environment?: Environment, signal?: AbortSignal): Promise<ExitCode> {
+export async function runUpgrader(
+  environment?: Environment,
+  signal?: AbortSignal,
+  output?: NodeJS.WritableStream,
+): Promise<ExitCode> {
   let config: UpgraderConfig;
   try {
     config = readUpgraderConfig(environment);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    createLogger('info').error(
+    createLogger('info', output).error(
       { problems: error.problems },
       'the configuration of the upgrader is wrong; nothing is changed',
     );
     return EXIT.configuration;
   }
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, output);
   const { target } = config;
   if (target.platform === 'docker' && target.schedule !== null) {
     const { followSchedule } = await import('./docker/follow-schedule.ts');

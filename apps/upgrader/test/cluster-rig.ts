@@ -8,7 +8,7 @@ import { generate } from '@sallyport/manifest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { KubernetesApi, type Rule } from './kubernetes-api.ts';
 import { isObject, type JsonObject } from './strategic-merge.ts';
-import { type Run, runProcess } from './upgrader-process.ts';
+import { type Run, runHere, runProcess } from './upgrader-process.ts';
 
 export const NAMESPACE = 'harness-delegate-ng';
 export const NAME = 'edge';
@@ -77,27 +77,31 @@ export class ClusterRig {
     this.api.allow(SERVICE_ACCOUNT_TOKEN, 'edge-upgrader', NAMESPACE, rules);
   }
 
-  /** Writes the generated config.yaml with these keys on top, and runs the program. */
+  /** Runs the program by the generated config.yaml with these keys on top. */
   run(keys: Readonly<Record<string, unknown>> = {}, environment: Readonly<Record<string, string>> = {}): Promise<Run> {
+    return runHere({ ...this.#written(keys), ...environment });
+  }
+
+  /** As `run`, in a process of its own. */
+  runProcess(): Promise<Run> {
+    return runProcess(this.#t, this.#written({}));
+  }
+
+  /** Writes its files. Returns the environment that names them. */
+  #written(keys: Readonly<Record<string, unknown>>): Record<string, string> {
     const paths = {
       clientCertificateFilePath: join(this.folder, 'client.crt'),
       clientCertificateKeyFilePath: join(this.folder, 'client.key'),
     };
-    return this.runText(stringify({ ...this.#config, ...paths, ...keys }), environment);
-  }
-
-  /** As `run`, with the file's whole text. */
-  runText(config: string, environment: Readonly<Record<string, string>> = {}): Promise<Run> {
-    writeFileSync(join(this.folder, 'config.yaml'), config);
+    writeFileSync(join(this.folder, 'config.yaml'), stringify({ ...this.#config, ...paths, ...keys }));
     writeFileSync(this.kubeconfig, this.api.kubeconfig(SERVICE_ACCOUNT_TOKEN));
-    return runProcess(this.#t, {
+    return {
       UPGRADER_CONFIG: join(this.folder, 'config.yaml'),
       UPGRADER_TOKEN: this.account.token,
       SALLYPORT_EXTRA_CA_FILE: join(this.folder, 'ca.pem'),
       KUBECONFIG: this.kubeconfig,
       PATH: '/usr/bin:/bin',
-      ...environment,
-    });
+    };
   }
 
   get kubeconfig(): string {

@@ -25,7 +25,7 @@ after(() => dev.stop());
 test('asks a STRICT account over mTLS and sets the image of the delegate, with the rights of its manifest', async (t) => {
   const rig = await ClusterRig.create(t, dev, 'sets');
   await rig.publish(NEW);
-  const { exit, lines } = await rig.run();
+  const { exit, lines } = await rig.runProcess();
   assert.equal(exit, 0, JSON.stringify(lines));
   assert.deepEqual([rig.image(), rig.image('cronjobs')], [NEW, 'harness/upgrader:25.08.1']);
   assert.match(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type DevAccount, DevAgent, DevManager, eventually, KeptConnection } from '@sallyport/dev-env';
 import { type Container, DockerEngineStandIn } from './docker-engine.ts';
-import { type Run, runProcess } from './upgrader-process.ts';
+import { MAIN, type Run, runHere, runProcess } from './upgrader-process.ts';
 
 const OLD = 'harness/delegate:25.08.86600';
 const NEW = 'harness/delegate:25.09.86700';
@@ -61,7 +62,15 @@ class DockerRig {
   }
 
   run(more: Readonly<Record<string, string>> = {}): Promise<Run> {
-    return runProcess(this.#t, {
+    return runHere(this.environment(more));
+  }
+
+  runProcess(): Promise<Run> {
+    return runProcess(this.#t, this.environment());
+  }
+
+  environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
+    return {
       ACCOUNT_ID: this.account.id,
       MANAGER_HOST_AND_PORT: dev.publicUrl,
       UPGRADER_WORKLOAD_NAME: 'edge',
@@ -70,7 +79,7 @@ class DockerRig {
       SALLYPORT_EXTRA_CA_FILE: join(this.folder, 'ca.pem'),
       UPGRADER_REGISTRATION_MINUTES: '0.05',
       ...more,
-    });
+    };
   }
 
   async #started({ id, config }: Container): Promise<boolean> {
@@ -102,7 +111,7 @@ test('recreates the container with its own settings and the new image’s, and r
   const rig = await DockerRig.create(t, 'docker-ok');
   await publish(NEW);
   const before = rig.engine.byName('edge');
-  const { exit, lines } = await rig.run();
+  const { exit, lines } = await rig.runProcess();
   assert.equal(exit, 0, JSON.stringify(lines));
   assert.equal(rig.engine.containers.size, 1);
   const after = rig.engine.byName('edge');
@@ -246,28 +255,18 @@ test('says what is wrong with a socket, a container that is not there, and one t
 test('with a schedule it goes on until it is told to stop', async (t) => {
   const rig = await DockerRig.create(t, 'docker-schedule');
   await publish(NEW);
-  const { spawn } = await import('node:child_process');
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '..', 'src', 'main.ts')],
-    {
-      env: {
-        ...{ ACCOUNT_ID: rig.account.id, MANAGER_HOST_AND_PORT: dev.publicUrl, UPGRADER_WORKLOAD_NAME: 'edge' },
-        ...{ UPGRADER_TOKEN: rig.account.token, SCHEDULE: '0 */1 * * *' },
-        UPGRADER_DOCKER_SOCKET: join(rig.folder, 'docker.sock'),
-        SALLYPORT_EXTRA_CA_FILE: join(rig.folder, 'ca.pem'),
-      },
-      stdio: 'ignore',
-    },
-  );
+  const child = spawn(process.execPath, MAIN, {
+    env: rig.environment({ SCHEDULE: '0 */1 * * *', UPGRADER_REGISTRATION_MINUTES: '1' }),
+    stdio: 'ignore',
+  });
   t.after(() => child.kill('SIGKILL'));
-  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const exited = once(child, 'exit');
   await eventually(
     'the first look upgrades',
     () => rig.engine.find('edge')?.config['Image'] === NEW && rig.engine.containers.size === 1,
   );
   child.kill('SIGTERM');
-  assert.equal(await exited, 0);
+  assert.deepEqual(await exited, [0, null]);
 });
 
 test('docker, which nobody here wrote, reads the same engine', { skip: missingDocker }, async (t) => {
