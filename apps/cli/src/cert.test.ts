@@ -259,7 +259,7 @@ test('the printed Secret and kubectl line carry the pair, and a pair that does n
   assert.ok(!line.stdout.includes('PRIVATE'));
   const wrong = await cert('secret', at('client.crt'), at('ca.key'), '--name', 's1');
   assert.equal(wrong.exit, 2);
-  assert.match(wrong.stderr, /does not belong to CN=edge-1/);
+  assert.match(wrong.stderr, /does not belong to "CN=edge-1"/);
 });
 
 test('chain puts leaf and intermediates in order, without what does not belong', async (t) => {

@@ -24,3 +24,4 @@ export { extensionName, purposeName } from './oid-names.ts';
 export { type PemBlock, PemError, readPemBlocks, writePemBlock } from './pem.ts';
 export * from './reasons.ts';
 export { findWeaknesses, type Weakness, type WeaknessCode } from './weaknesses.ts';
+export { wordDuration } from './wording.ts';

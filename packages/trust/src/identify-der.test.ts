@@ -51,10 +51,21 @@ describe('identifyDer', () => {
     assert.equal(identifyDer(bytes(requestPem)), 'request');
     const sec1 = createPrivateKey(client.keyPem).export({ type: 'sec1', format: 'der' });
     assert.equal(identifyDer(sec1), 'SEC 1 key');
-    for (const other of [[], [0x30], [0x30, 0x00], [0x30, 0x80, 0x04], [0x30, 0x82, 0xff, 0xff, 1], [0xfe, 0xed]]) {
+    for (const other of [
+      [],
+      [0x30],
+      [0x30, 0x00],
+      [0x30, 0x80, 0x04],
+      [0x30, 0x86, 0x02, 0x01, 0x03],
+      [0x30, 0x82, 0xff, 0xff, 1],
+      [0xfe, 0xed],
+    ]) {
       assert.equal(identifyDer(Uint8Array.from(other)), null, other.join());
     }
     assert.equal(identifyDer(client.der.subarray(0, 200)), null);
+    // A container is known even when it is BER or cut off.
+    assert.equal(identifyDer(Uint8Array.of(0x30, 0x80, 0x02, 0x01, 0x03)), 'PKCS#12');
+    assert.equal(identifyDer(Buffer.from('308006092a864886f70d010702a0', 'hex')), 'PKCS#7');
     assert.throws(() => certificatesOfPkcs7(client.der), DerError);
   });
 });

@@ -1,4 +1,4 @@
-import { type DerElement, DerError, expectTag, readChildren, readElement, readOid, Tag } from './der.ts';
+import { type DerElement, DerError, expectTag, hex, readChildren, readElement, readOid, Tag } from './der.ts';
 
 /** What a file without a label can be. */
 export type DerKind =
@@ -20,11 +20,11 @@ const SIGNED_DATA = '1.2.840.113549.1.7.2';
  * Null for what is none of these.
  */
 export function identifyDer(der: Uint8Array): DerKind | null {
-  if (isBer(der)) return identifyBer(der);
+  const container = identifyContainer(der);
+  if (container !== null) return container;
   try {
     const [first, second, third] = readChildren(expectTag(readElement(der), Tag.SEQUENCE, 'it').content);
-    if (first?.tag === Tag.OID) return readOid(first.content) === SIGNED_DATA ? 'PKCS#7' : null;
-    if (first?.tag === Tag.INTEGER) return identifyKey(first, second);
+    if (first?.tag === Tag.INTEGER) return identifyKey(second);
     if (first?.tag !== Tag.SEQUENCE) return null;
     if (third?.tag === Tag.BIT_STRING) return identifySigned(readChildren(first.content));
     if (second?.tag === Tag.OCTET_STRING) return 'encrypted PKCS#8 key';
@@ -47,8 +47,7 @@ export function certificatesOfPkcs7(der: Uint8Array): Uint8Array[] {
   return readChildren(certificates.content).map(({ bytes }) => bytes);
 }
 
-function identifyKey(version: DerElement, second: DerElement | undefined): DerKind | null {
-  if (version.content.length === 1 && version.content[0] === 3) return 'PKCS#12';
+function identifyKey(second: DerElement | undefined): DerKind | null {
   if (second?.tag === Tag.SEQUENCE) return 'PKCS#8 key';
   if (second?.tag === Tag.OCTET_STRING) return 'SEC 1 key';
   return second?.tag === Tag.INTEGER ? 'PKCS#1 key' : null;
@@ -67,11 +66,14 @@ function identifySigned(fields: readonly DerElement[]): DerKind | null {
 const isTime = (element: DerElement | undefined): boolean =>
   element?.tag === Tag.UTC_TIME || element?.tag === Tag.GENERALIZED_TIME;
 
-const isBer = (bytes: Uint8Array): boolean => bytes[0] === Tag.SEQUENCE && bytes[1] === 0x80;
-
-/** Some programs write the two containers in BER, with indefinite lengths, which are not read here. */
-function identifyBer(bytes: Uint8Array): DerKind | null {
-  const content = bytes.subarray(2);
-  if (content[0] === Tag.INTEGER && content[1] === 1 && content[2] === 3) return 'PKCS#12';
-  return content[0] === Tag.OID ? 'PKCS#7' : null;
+/**
+ * The two containers by how they begin: some programs write them in BER, with indefinite lengths, which are not read
+ * here, and one that is cut off is better called by its name.
+ */
+function identifyContainer(bytes: Uint8Array): DerKind | null {
+  const length = bytes[1] ?? 0;
+  if (bytes[0] !== Tag.SEQUENCE || length > 0x84) return null;
+  const start = hex(bytes.subarray(2 + (length > 0x80 ? length - 0x80 : 0)).subarray(0, 11));
+  if (start.startsWith('020103')) return 'PKCS#12';
+  return start === '06092a864886f70d010702' ? 'PKCS#7' : null;
 }

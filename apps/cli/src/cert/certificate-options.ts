@@ -1,8 +1,12 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { IssuingAuthority, KeyAlgorithm, SubjectInput } from '@sallyport/trust';
 import { type Command, Option } from 'commander';
 import type { GlobalOptions } from '../connection.ts';
+import { usageError } from '../errors.ts';
 import { integerOption, oneOf, required } from '../options.ts';
+import { findIn } from './certificate-input.ts';
 import { readLocalText } from './local-files.ts';
+import { readKeyText } from './pem-input.ts';
 
 const KEY_ALGORITHMS = {
   'rsa-2048': 'RSA 2048',
@@ -14,8 +18,8 @@ const KEY_ALGORITHMS = {
 
 const MOST_DAYS = 36_500;
 
-export const keyTypeOption = (): Option =>
-  new Option('--key-type <type>', 'key to make (rsa-2048 when not given; the Java delegate reads RSA only)')
+export const keyTypeOption = (standard = 'rsa-2048'): Option =>
+  new Option('--key-type <type>', `key to make (${standard} when not given; the Java delegate reads RSA only)`)
     .choices(Object.keys(KEY_ALGORITHMS))
     .argParser(oneOf<KeyAlgorithm>(KEY_ALGORITHMS));
 
@@ -42,14 +46,19 @@ export interface AuthorityOptions {
   readonly passphraseFile?: string;
 }
 
-/** The CA of --ca and --ca-key. Throws a usage error that names the file which cannot be read. */
+/** The CA of --ca and --ca-key, in whatever form they lie there. Throws a usage error that names the file which cannot be read. */
 export async function readAuthority(options: AuthorityOptions, command: Command): Promise<IssuingAuthority> {
   const { ca = 'ca.crt' } = command.optsWithGlobals<GlobalOptions>();
-  return {
-    certificatePem: await readLocalText(ca),
-    privateKeyPem: await readLocalText(options.caKey ?? 'ca.key'),
-    ...(await passphraseOf(options)),
-  };
+  const keyFile = options.caKey ?? 'ca.key';
+  const { passphrase } = await passphraseOf(options);
+  const { certificates } = await findIn(ca);
+  const [first] = certificates;
+  if (first === undefined) throw usageError(`${ca} holds no certificate.`, 'Name the certificate of the CA with --ca.');
+  const privateKeyPem = await readKeyText(keyFile, passphrase);
+  const key = createPrivateKey(privateKeyPem);
+  // A bundle may hold the root as well: the one that signs is the one of the key.
+  const own = certificates.find(({ pem }) => new X509Certificate(pem).checkPrivateKey(key));
+  return { certificatePem: (own ?? first).pem, privateKeyPem };
 }
 
 export async function passphraseOf({

@@ -44,12 +44,12 @@ function explain(file: string, given: boolean, error: unknown) {
       ? usageError(`${file}: the passphrase is wrong.`, 'Check the first line of the file of --passphrase-file.')
       : usageError(
           `${file} is protected by a passphrase.`,
-          'Write it into a file, and give that with --passphrase-file.',
+          `Write it into a file, and give that with --passphrase-file; or take the parts out: openssl pkcs12 -in ${file} -nodes -out parts.pem`,
         );
   }
   if (/unsupported/i.test(reason)) {
     return usageError(
-      `${file} is encrypted as old programs do (RC2 or 3DES), which OpenSSL 3 does not open by itself.`,
+      `${file} is encrypted as old programs do (RC2), which OpenSSL 3 does not open by itself.`,
       `Write it anew with ciphers of today: openssl pkcs12 -legacy -in ${file} -nodes | openssl pkcs12 -export -out new.p12`,
     );
   }

@@ -1,8 +1,10 @@
 import {
+  type CertificateFacts,
   createAuthority,
   createSigningRequest,
   DEFAULT_CLIENT_DAYS,
   IssuanceError,
+  type IssuedCertificate,
   issueClientCertificate,
   type KeyAlgorithm,
   renew,
@@ -22,12 +24,16 @@ import {
   readAuthority,
   subjectOf,
 } from '../cert/certificate-options.ts';
-import { type NewFile, readLocalText, refuseExisting, writeLocalFiles } from '../cert/local-files.ts';
+import { type NewFile, refuseExisting, writeLocalFiles } from '../cert/local-files.ts';
+import { readCertificateText, readKey, readKeyText, readRequestText } from '../cert/pem-input.ts';
+import { flawsForDelegate } from '../cert/private-key-input.ts';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
 import { required } from '../options.ts';
+import { formatTime } from '../output/format.ts';
 import { outputOf, type Tools } from '../session.ts';
 import { addReadingCommands } from './cert-reading.ts';
+import { addSecretCommand } from './cert-secret.ts';
 
 const CA_DAYS = 3650;
 
@@ -90,7 +96,8 @@ export function certCommand(tools: Tools): Command {
           days: options.days ?? DEFAULT_CLIENT_DAYS,
           now: new Date(tools.now()),
         });
-        warnOfEcKey(tools, command, options.keyType);
+        warnOfEcKey(tools, command, issued.facts.keyAlgorithm);
+        warnOfEarlyEnd(tools, command, issued, options.days);
         return [publicFile(certificate, issued.certificatePem), secretFile(key, issued.privateKeyPem)];
       });
     });
@@ -110,7 +117,7 @@ export function certCommand(tools: Tools): Command {
           subject: subjectOf(options.organization),
           ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
         });
-        warnOfEcKey(tools, command, options.keyType);
+        warnOfEcKey(tools, command, options.keyType ?? '');
         return [publicFile(`${prefix}.csr`, request.requestPem), secretFile(`${prefix}.key`, request.privateKeyPem)];
       });
     });
@@ -130,11 +137,19 @@ export function certCommand(tools: Tools): Command {
       await make(tools, command, options, [out], async () => {
         const signed = await signRequest({
           authority: await readAuthority(options, command),
-          requestPem: await readLocalText(csr),
+          requestPem: await readRequestText(csr),
           days: options.days ?? DEFAULT_CLIENT_DAYS,
           now: new Date(tools.now()),
         });
         for (const wish of signed.dropped) outputOf(tools, command).warn('REQUEST_DROPPED', `Not granted: ${wish}.`);
+        warnOfMissingName(
+          tools,
+          command,
+          signed,
+          'Have the request made with the delegate\'s name in it: "sallyport cert csr --name NAME".',
+        );
+        warnOfEcKey(tools, command, signed.facts.keyAlgorithm);
+        warnOfEarlyEnd(tools, command, signed, options.days);
         return [publicFile(out, signed.certificatePem)];
       });
     });
@@ -144,7 +159,7 @@ export function certCommand(tools: Tools): Command {
     .argument('<certificate>', 'the client certificate to renew; it may have expired')
     .option('--name <name>', "the delegate's name, for a certificate that carries no name of its own")
     .option('--keep-key <file>', 'keep this key, which must be that of the certificate')
-    .addOption(keyTypeOption())
+    .addOption(keyTypeOption('the kind of the old one'))
     .addOption(daysOption(DEFAULT_CLIENT_DAYS))
     .addOption(caKeyOption())
     .addOption(passphraseOption())
@@ -156,19 +171,28 @@ export function certCommand(tools: Tools): Command {
       await make(tools, command, options, targets, async () => {
         const renewed = await renew({
           authority: await readAuthority(options, command),
-          certificatePem: await readLocalText(file),
+          certificatePem: await readCertificateText(file),
           ...(options.name !== undefined && { name: options.name }),
-          ...(options.keepKey !== undefined && { keep: { privateKeyPem: await readLocalText(options.keepKey) } }),
+          ...(options.keepKey !== undefined && { keep: { privateKeyPem: await keptKeyText(options.keepKey) } }),
           ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
           days: options.days ?? DEFAULT_CLIENT_DAYS,
           now: new Date(tools.now()),
         });
+        const { previous } = renewed;
+        if (options.keepKey === undefined && options.keyType === undefined && !isSameKind(previous, renewed.facts)) {
+          const what = `The old key is ${previous.keyAlgorithm}, the new one ${renewed.facts.keyAlgorithm}.`;
+          outputOf(tools, command).warn('KEY_KIND', `${what} Give --key-type for another kind.`);
+        }
+        warnOfMissingName(tools, command, renewed, "Give the delegate's name with --name.");
+        warnOfEcKey(tools, command, renewed.facts.keyAlgorithm);
+        warnOfEarlyEnd(tools, command, renewed, options.days);
         const newKey = renewed.privateKeyPem === null ? [] : [secretFile(key, renewed.privateKeyPem)];
         return [publicFile(certificate, renewed.certificatePem), ...newKey];
       });
     });
 
   addReadingCommands(cert, tools);
+  addSecretCommand(cert, tools);
   return cert;
 }
 
@@ -196,13 +220,45 @@ async function make(
   );
 }
 
-function warnOfEcKey(tools: Tools, command: Command, keyType: KeyAlgorithm | undefined): void {
-  if (!keyType?.startsWith('EC')) return;
+function warnOfEcKey(tools: Tools, command: Command, algorithm: string): void {
+  if (!algorithm.startsWith('EC')) return;
   outputOf(tools, command).warn(
     'EC_KEY',
     'The Java delegate reads RSA keys only; ours and Go clients read EC keys too.',
   );
 }
+
+function warnOfEarlyEnd(
+  tools: Tools,
+  command: Command,
+  { facts, endsWithIssuer }: IssuedCertificate,
+  days = DEFAULT_CLIENT_DAYS,
+): void {
+  if (!endsWithIssuer) return;
+  const end = formatTime(facts.notAfter.getTime());
+  outputOf(tools, command).warn(
+    'ENDS_WITH_CA',
+    `Valid until ${end} only, not for ${days} days: its CA "${facts.issuer}" ends then. Make a new CA with "sallyport cert ca", and rotate to it.`,
+  );
+}
+
+function warnOfMissingName(tools: Tools, command: Command, { facts }: IssuedCertificate, remedy: string): void {
+  if (facts.sans.length > 0) return;
+  outputOf(tools, command).warn(
+    'NO_SAN',
+    `The certificate has no subject alternative name: it can be told from others by its subject "${facts.subject}" only. ${remedy}`,
+  );
+}
+
+/** A key that a delegate uses: one with a passphrase is of no use to it, so none is asked for. */
+async function keptKeyText(file: string): Promise<string> {
+  const locked = flawsForDelegate(await readKey(file)).find(({ code }) => code === 'KEY_ENCRYPTED');
+  if (locked !== undefined) throw usageError(locked.message, locked.remedy);
+  return readKeyText(file);
+}
+
+const isSameKind = (left: CertificateFacts, right: CertificateFacts): boolean =>
+  left.keyAlgorithm === right.keyAlgorithm;
 
 const pairAt = (prefix: string) => ({ certificate: `${prefix}.crt`, key: `${prefix}.key` });
 const publicFile = (path: string, text: string): NewFile => ({ path, text, secret: false });
