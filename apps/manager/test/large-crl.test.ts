@@ -9,6 +9,9 @@ import { PolicyRig } from './policy-rig.ts';
 
 // A CRL of 100,000 entries from the upload to the handshake: nobody else waits for it.
 
+const MOST_MS = 20;
+const ATTEMPTS = 4;
+
 test('a CRL of 100,000 entries is uploaded, stored and asked without holding the event loop', async (t) => {
   const dev = await DevManager.start();
   t.after(() => dev.stop());
@@ -24,12 +27,17 @@ test('a CRL of 100,000 entries is uploaded, stored and asked without holding the
     ['application/json', JSON.stringify({ crl: pem })],
   ] as const) {
     const stream = await rig.stream('good', good);
-    const upload = await uploadElsewhere(rig, type, body);
-    const { result, longestMs } = await longestTurn(upload);
-    t.diagnostic(`${type}: ${longestMs.toFixed(1)} ms of CPU in the longest turn`);
-    assert.equal(result, 200);
-    // 10 to 14 ms measured; the platform counts in steps of 4. All at once it is more than 150.
-    assert.ok(longestMs < 30, `${type}: ${longestMs.toFixed(1)} ms of CPU in one turn`);
+    // What is compiled at a first use, and a garbage collection, hit one upload or the other; what the list costs, each of
+    // them. All at once it is more than 150 ms.
+    const turns: number[] = [];
+    while (turns.length < ATTEMPTS && Math.min(...turns) > MOST_MS) {
+      const { result, longestMs } = await longestTurn(await uploadElsewhere(rig, type, body));
+      assert.equal(result, 200);
+      turns.push(longestMs);
+    }
+    const longest = turns.map((ms) => ms.toFixed(1)).join(', ');
+    t.diagnostic(`${type}: ${longest} ms of CPU in the longest turn`);
+    assert.ok(Math.min(...turns) <= MOST_MS, `${type}: ${longest} ms of CPU in one turn`);
     assert.equal(stream.isOpen, true);
     const [shown] = (await rig.must('GET', 'crl')).body['resource'] as unknown as {
       entries: number;
