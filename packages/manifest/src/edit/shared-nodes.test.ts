@@ -51,7 +51,7 @@ describe('shared nodes', () => {
     );
     assert.equal(
       edited('x: &u\n  a: 1\ny:\n  <<: *u\n', (root) => separate(place(root, 'x'))?.edits ?? []),
-      'x:\n  a: 1\ny:\n  <<: &u {"a": 1}\n',
+      'x:\n  a: 1\ny:\n  <<: &u {a: 1}\n',
     );
   });
 

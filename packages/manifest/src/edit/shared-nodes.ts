@@ -5,6 +5,7 @@ import { addPair, addWrittenPair, edit, inFlow } from './yaml-edits.ts';
 import { flowText } from './yaml-emit.ts';
 import { blockStyle, column, contentEnd } from './yaml-layout.ts';
 import { aliasesOf, type YamlPart } from './yaml-part.ts';
+import { quotingAround } from './yaml-quoting.ts';
 
 export interface Separation {
   readonly edits: PartEdit[];
@@ -42,7 +43,7 @@ function copyInto(at: YamlCursor, start: number, end: number, anchor: string): P
   if (!isCollection(node))
     return edit(part, start, end, label + part.text.slice(node.range?.[0] ?? 0, contentEnd(part.text, node)));
   if (node.flow || inFlow(at)) {
-    return edit(part, start, end, label + flowText(node.toJS(part.document)));
+    return edit(part, start, end, label + flowCopy(at, node));
   }
   const lines = writtenLines(part, node);
   if (at.link.kind === 'item' && !anchor) {
@@ -55,6 +56,13 @@ function copyInto(at: YamlCursor, start: number, end: number, anchor: string): P
   const before = part.text.slice(0, start).trimEnd().length;
   const lead = anchor ? ` &${anchor}` : '';
   return edit(part, before, end, `${lead}${part.eol}${shift(lines, parentColumn + deeper, part)}`);
+}
+
+/** A node for a place in flow style: as it is written where that is one line, written anew otherwise. */
+function flowCopy(at: YamlCursor, node: Node): string {
+  const [line, another] = isCollection(node) && node.flow ? writtenLines(at.part, node) : [];
+  if (line !== undefined && another === undefined && !/[*#]/.test(line)) return line;
+  return flowText(node.toJS(at.part.document), quotingAround(at.parent ?? at));
 }
 
 /** A key that comes from `<<: *base` is written into the map itself, where it wins over the merged one. */
@@ -80,9 +88,7 @@ function passAnchorOn(at: YamlCursor): Separation {
   const user = cursorAtAlias(at, first);
   const end = first + anchor.length + 1;
   // An alias behind a merge key (`<<: *base`) has no place of its own: it takes the map in flow style.
-  const taken = user
-    ? copyInto(user, first, end, anchor)
-    : edit(part, first, end, `&${anchor} ${flowText(node.toJS(part.document))}`);
+  const taken = user ? copyInto(user, first, end, anchor) : edit(part, first, end, `&${anchor} ${flowCopy(at, node)}`);
   return {
     at,
     edits: [dropAnchor(part, node), taken],

@@ -37,7 +37,9 @@ describe('setting a scalar', () => {
     ['a missing value', 'a:\nb: 1\n', 'a: new\nb: 1\n'],
     ['a missing value with a comment', 'a: # why\nb: 1\n', 'a: new # why\nb: 1\n'],
     ['Windows line ends', 'a: old\r\nb: 1\r\n', 'a: new\r\nb: 1\r\n'],
-    ['a flow map', '{a: old, b: 1}\n', '{a: "new", b: 1}\n'],
+    ['a flow map', '{a: old, b: 1}\n', '{a: new, b: 1}\n'],
+    ['quotes in a flow map', "{a: 'old', b: 1}\n", "{a: 'new', b: 1}\n"],
+    ['JSON', '{"a": null, "b": 1}\n', '{"a": "new", "b": 1}\n'],
     ['no line end at the end of the file', 'b: 1\na: old', 'b: 1\na: new'],
     ['a collection in its place', 'a:\n  - x\n  - y\nb: 1\n', 'a:\n  new\nb: 1\n'],
   ];
@@ -103,7 +105,7 @@ describe('adding to collections', () => {
     );
     assert.equal(
       edited('m:\n  l: [] # none\n', (root) => addItem(place(root, 'm', 'l'), 'a')),
-      'm:\n  l: ["a"] # none\n',
+      'm:\n  l: [a] # none\n',
     );
     assert.equal(
       edited('m: {}\n', (root) => addPair(place(root, 'm'), 'a', 'b')),
@@ -114,7 +116,7 @@ describe('adding to collections', () => {
   test('stays in flow, on lines of its own where the elements have them', () => {
     assert.equal(
       edited('l: [a, b]\n', (root) => addItem(place(root, 'l'), { c: 1 })),
-      'l: [a, b, {"c": 1}]\n',
+      'l: [a, b, {c: 1}]\n',
     );
     assert.equal(
       edited('{\n  "l": [\n    "a"\n  ]\n}\n', (root) => addItem(place(root, 'l'), 'b')),
@@ -123,6 +125,48 @@ describe('adding to collections', () => {
     assert.equal(
       edited('{\n  "l": [\n    {"a": 1}\n  ]\n}\n', (root) => addPair(place(root, 'l', 0), 'b', 2)),
       '{\n  "l": [\n    {"a": 1, "b": 2}\n  ]\n}\n',
+    );
+  });
+
+  const quoted: [string, string, string][] = [
+    ['plain', 'l:\n- {id: a, val: b}\n', 'l:\n- {id: a, val: b}\n- {id: x, val: /y, t: "true"}\n'],
+    ['with spaces', 'l: [ { id: a, val: b } ]\n', 'l: [ { id: a, val: b }, { id: x, val: /y, t: "true" } ]\n'],
+    ['single quotes', "l: [{id: 'a', val: 'b'}]\n", "l: [{id: 'a', val: 'b'}, {id: 'x', val: '/y', t: 'true'}]\n"],
+    [
+      'quotes for values of one key',
+      'l: [{id: a, val: "b"}]\n',
+      'l: [{id: a, val: "b"}, {id: x, val: "/y", t: "true"}]\n',
+    ],
+    [
+      'quotes that were needed',
+      "l: [{id: a, val: 'true'}]\n",
+      "l: [{id: a, val: 'true'}, {id: x, val: /y, t: 'true'}]\n",
+    ],
+    ['JSON', '{"l": [{"id": "a"}]}\n', '{"l": [{"id": "a"}, {"id": "x", "val": "/y", "t": "true"}]}\n'],
+    [
+      'double quotes in blocks',
+      'l:\n- id: "a"\n  val: "b"\n',
+      'l:\n- id: "a"\n  val: "b"\n- id: "x"\n  val: "/y"\n  t: "true"\n',
+    ],
+    ['quoted keys', "l:\n- 'id': a\n", "l:\n- 'id': a\n- 'id': x\n  'val': /y\n  't': 'true'\n"],
+  ];
+  for (const [name, before, after] of quoted) {
+    test(`writes as the file does: ${name}`, () => {
+      assert.equal(
+        edited(before, (root) => addItem(place(root, 'l'), { id: 'x', val: '/y', t: 'true' })),
+        after,
+      );
+    });
+  }
+
+  test('gives a map another collection in the style of those that it has', () => {
+    assert.equal(
+      edited('m:\n  e: [{a: b}]\n', (root) => addPair(place(root, 'm'), 'k', [{ a: 'c' }])),
+      'm:\n  e: [{a: b}]\n  k: [{a: c}]\n',
+    );
+    assert.equal(
+      edited('m:\n  e: [a]\n', (root) => addPair(place(root, 'm'), 'k', [{ a: 'c' }])),
+      'm:\n  e: [a]\n  k:\n  - a: c\n',
     );
   });
 
@@ -135,7 +179,7 @@ describe('adding to collections', () => {
     );
     assert.equal(
       edited('l: [a]\n', (root) => addItemBefore(place(root, 'l'), place(root, 'l', 0), 'b')),
-      'l: ["b", a]\n',
+      'l: [b, a]\n',
     );
   });
 

@@ -1,9 +1,10 @@
-import { isScalar, type Node, type Pair, type YAMLMap } from 'yaml';
+import type { Node, Pair, YAMLMap } from 'yaml';
 import type { PartEdit } from './text-part.ts';
 import type { YamlCursor } from './yaml-cursor.ts';
-import { blockLines, flowText, type ScalarStyle, scalarText } from './yaml-emit.ts';
+import { blockLines, flowPair, flowText, scalarText } from './yaml-emit.ts';
 import { blockStyle, column, contentEnd, dashOf, lineEnd, lineStart, nextLine, pairEnd } from './yaml-layout.ts';
 import type { YamlPart } from './yaml-part.ts';
+import { quotingAround, type ScalarStyle, styleOf } from './yaml-quoting.ts';
 
 // Every function returns the text edit that makes the change and leaves all other characters alone. The place must be
 // written where it is read: callers dissolve aliases first (shared-nodes.ts).
@@ -11,8 +12,8 @@ import type { YamlPart } from './yaml-part.ts';
 /** Gives a scalar (or whatever stands there) a new scalar value, in the quotes that it has. */
 export function setScalar(cursor: YamlCursor, value: string | number | boolean): PartEdit {
   const { part, node } = cursor;
-  const style = inFlow(cursor) ? 'double' : quotes(node);
-  const text = scalarText(value, style);
+  const { needed } = quotingAround(cursor.parent ?? cursor);
+  const text = scalarText(value, quotesOf(cursor), { flow: inFlow(cursor), needed });
   if (cursor.alias?.range) return edit(part, cursor.alias.range[0], cursor.alias.range[1], text);
   const [start, end] = [node.range?.[0] ?? 0, contentEnd(part.text, node)];
   if (start < end) return edit(part, start, end, text);
@@ -28,9 +29,13 @@ export function addPair(map: YamlCursor, key: string, value: unknown): PartEdit 
   const last = items.at(-1);
   if (!last) return fillEmpty(map, { [key]: value });
   const end = pairEnd(part.text, last as Pair);
-  if (map.flow) return edit(part, end, end, flowSeparator(map, `${JSON.stringify(key)}: ${flowText(value)}`));
+  const quoting = quotingAround(map);
+  if (map.flow) return edit(part, end, end, flowSeparator(map, flowPair(key, value, quoting)));
   const indent = column(part.text, map.node.range?.[0] ?? 0);
-  return afterLine(part, end, indentLines(blockLines({ [key]: value }, blockStyle(map)), indent, part));
+  const lines = flowLike(map, value)
+    ? [flowPair(key, value, quoting)]
+    : blockLines({ [key]: value }, blockStyle(map), quoting);
+  return afterLine(part, end, indentLines(lines, indent, part));
 }
 
 /** Adds an item to a sequence, behind its last one. */
@@ -39,7 +44,7 @@ export function addItem(sequence: YamlCursor, value: unknown): PartEdit {
   const last = sequence.items().at(-1);
   if (!last) return fillEmpty(sequence, [value]);
   const end = contentEnd(part.text, last.alias ?? last.node);
-  if (sequence.flow) return edit(part, end, end, flowSeparator(sequence, flowText(value)));
+  if (sequence.flow) return edit(part, end, end, flowSeparator(sequence, flowText(value, quotingAround(sequence))));
   return afterLine(part, end, indentLines(itemLines(sequence, value), dashColumn(sequence), part));
 }
 
@@ -49,7 +54,7 @@ export function addItemBefore(sequence: YamlCursor, item: YamlCursor, value: unk
   if (sequence.flow) {
     const start = item.offset;
     const gap = flowGap(sequence);
-    return edit(part, start, start, `${flowText(value)},${gap}`);
+    return edit(part, start, start, `${flowText(value, quotingAround(sequence))},${gap}`);
   }
   const dash = dashOf(sequence, item);
   const lines = indentLines(itemLines(sequence, value), dashColumn(sequence), part);
@@ -141,7 +146,11 @@ function afterLine(part: YamlPart, offset: number, lines: string): PartEdit {
 }
 
 function itemLines(sequence: YamlCursor, value: unknown): string[] {
-  return blockLines([value], { ...blockStyle(sequence), indentSequences: false });
+  const quoting = quotingAround(sequence);
+  // Items that have a line each, as in `- {name: a, value: b}`, get another one of their kind.
+  const maps = sequence.items().filter((item) => item.map);
+  if (maps.length > 0 && maps.every((item) => item.flow)) return [`- ${flowText(value, quoting)}`];
+  return blockLines([value], { ...blockStyle(sequence), indentSequences: false }, quoting);
 }
 
 /** `env:`, `env: []` and `env: {}` get their first content: in flow where they stand in flow, as a block otherwise. */
@@ -151,11 +160,13 @@ function fillEmpty(cursor: YamlCursor, value: unknown): PartEdit {
   const end = Math.max(node.range?.[1] ?? start, start);
   const glue = part.text[start - 1] === ' ' || start === 0 ? '' : ' ';
   const hasTail = part.text.slice(end, lineEnd(part.text, end)).trim() !== '';
-  if (inFlow(cursor) || !parent?.map || (hasTail && end > start)) return edit(part, start, end, glue + flowText(value));
+  const quoting = quotingAround(parent ?? cursor);
+  if (inFlow(cursor) || !parent?.map || (hasTail && end > start))
+    return edit(part, start, end, glue + flowText(value, quoting));
   const style = blockStyle(cursor);
   const keyColumn = column(part.text, cursor.keyOffset);
   const deeper = !Array.isArray(value) || style.indentSequences ? style.step : 0;
-  const lines = indentLines(blockLines(value, style), keyColumn + deeper, part);
+  const lines = indentLines(blockLines(value, style, quoting), keyColumn + deeper, part);
   const from = end > start ? part.text.slice(0, start).trimEnd().length : lineEnd(part.text, start);
   return edit(part, from, end > start ? end : from, part.eol + lines);
 }
@@ -183,8 +194,17 @@ function flowGap(collection: YamlCursor): string {
     : ' ';
 }
 
-function quotes(node: Node): ScalarStyle {
-  if (isScalar(node) && node.type === 'QUOTE_DOUBLE') return 'double';
-  if (isScalar(node) && node.type === 'QUOTE_SINGLE') return 'single';
-  return 'plain';
+/** Whether a map writes its other values of this kind in flow style: lists of maps, or maps. */
+function flowLike(map: YamlCursor, value: unknown): boolean {
+  const alike = map
+    .entries()
+    .filter((entry) => (Array.isArray(value) ? entry.items().some((item) => item.map) : entry.map !== undefined));
+  return typeof value === 'object' && value !== null && alike.length > 0 && alike.every((entry) => entry.flow);
+}
+
+/** The quotes that a scalar has. JSON has no text without: what was `true` or `null` there gets them. */
+function quotesOf(cursor: YamlCursor): ScalarStyle {
+  const own = styleOf(cursor.node) ?? 'plain';
+  if (own !== 'plain' || !inFlow(cursor) || !cursor.parent) return own;
+  return quotingAround(cursor.parent).keys === 'double' ? 'double' : own;
 }
