@@ -21,8 +21,9 @@ import { shellTaskHandler } from './tasks/shell-task.ts';
 import { HandlerRegistry } from './tasks/task-handler.ts';
 import { TaskRunner } from './tasks/task-runner.ts';
 
-/** What one task's log may take in memory before lines go to disk, or are dropped. */
-const LOG_MEMORY_BYTES = 2 * 1024 * 1024;
+/** What the log of one task, and of all tasks, may take in memory until the disk has it. */
+const LOG_MEMORY_BYTES = 16 * 1024 * 1024;
+const TOTAL_LOG_MEMORY_BYTES = 64 * 1024 * 1024;
 
 export interface DelegateContext {
   readonly api: AgentApi;
@@ -168,6 +169,7 @@ async function createLogs(config: DelegateConfig, client: ManagerClient, logger:
     secrets: [token, normaliseDelegateToken(token) ?? token],
     timings: timings.logs,
     memoryBytes: LOG_MEMORY_BYTES,
+    totalMemoryBytes: TOTAL_LOG_MEMORY_BYTES,
     logger,
   });
   await logs.recover();

@@ -6,12 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { LogLine } from '@sallyport/protocol';
+import { LOG_WRITER_HEADER, type LogLine } from '@sallyport/protocol';
 import { createAuthority, issueServerCertificate } from '@sallyport/trust';
 
 interface Stream {
   readonly lines: LogLine[];
-  readonly tails: Set<ServerResponse>;
 }
 
 /** What happens to the next requests that write: `lose` takes the lines and cuts the connection before the answer. */
@@ -23,6 +22,8 @@ export class LogServer {
   readonly caFile: string;
   readonly streams = new Map<string, Stream>();
   readonly blobs = new Map<string, LogLine[]>();
+  /** By key and writer: the last position that was taken. */
+  readonly #positions = new Map<string, number>();
   /** Of every request: method, key and token. */
   readonly requests: string[] = [];
   readonly authorizations = new Set<string | undefined>();
@@ -106,15 +107,10 @@ export class LogServer {
     this.bodies.push(body);
     await this.hold;
     const { trouble } = this;
-    if (request.method !== 'GET' && trouble !== null && trouble !== 'lose') return this.#troubled(trouble, response);
-    if (url.pathname === '/log-service/blob') {
-      const blob = this.blobs.get(key);
-      if (blob === undefined) return answer(response, 404, 'not found');
-      return void response.end(blob.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    }
+    if (trouble !== null && trouble !== 'lose') return this.#troubled(trouble, response);
     if (url.pathname !== '/log-service/stream' || !url.searchParams.has('accountID')) return answer(response, 404);
-    if (request.method === 'GET') return this.#tail(key, response);
-    const status = this.#change(request.method ?? '', key, body, url.searchParams.get('snapshot') === 'true');
+    const writer = String(request.headers[LOG_WRITER_HEADER]);
+    const status = this.#change(request.method ?? '', key, body, url.searchParams, writer);
     if (trouble === 'lose' && request.method === 'PUT') {
       this.trouble = null;
       response.destroy();
@@ -122,33 +118,27 @@ export class LogServer {
     else answer(response, status);
   }
 
-  #change(method: string, key: string, body: string, snapshot: boolean): number {
+  #change(method: string, key: string, body: string, query: URLSearchParams, writer: string): number {
     const stream = this.streams.get(key);
     if (method === 'POST') {
-      this.streams.set(key, { lines: [], tails: new Set() });
+      const goesOn = query.get('continue') === 'true';
+      if (stream === undefined || !goesOn) {
+        this.streams.set(key, { lines: goesOn ? [...(this.blobs.get(key) ?? [])] : [] });
+      }
       return 204;
     }
     if (method === 'PUT') {
       if (stream === undefined) return 200;
-      stream.lines.push(...(JSON.parse(body) as LogLine[]));
+      const known = this.#positions.get(`${key} ${writer}`) ?? -1;
+      const fresh = (JSON.parse(body) as LogLine[]).filter(({ pos = 0 }) => pos > known);
+      stream.lines.push(...fresh);
+      this.#positions.set(`${key} ${writer}`, fresh.at(-1)?.pos ?? known);
       return 204;
     }
     if (stream === undefined) return 500;
-    if (snapshot) this.blobs.set(key, stream.lines);
-    for (const tail of stream.tails) tail.end('event: error\ndata: eof\n\n');
+    if (query.get('snapshot') === 'true') this.blobs.set(key, stream.lines);
     this.streams.delete(key);
     return 204;
-  }
-
-  #tail(key: string, response: ServerResponse): void {
-    const stream = this.streams.get(key);
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(': ping\n\n');
-    for (const [index, line] of (stream?.lines ?? []).entries()) {
-      response.write(`id: ${index + 1}\ndata: ${JSON.stringify(line)}\n\n`);
-    }
-    if (stream === undefined) response.end('event: error\ndata: eof\n\n');
-    else stream.tails.add(response);
   }
 
   #troubled(trouble: 'drop' | 'refuse' | 'fail', response: ServerResponse): void {

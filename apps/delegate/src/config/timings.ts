@@ -50,6 +50,5 @@ export const DEFAULT_TIMINGS: Timings = {
     retryBaseMs: 500,
     retryMaxMs: 15_000,
     requestMs: 60_000,
-    settleMs: 1000,
   },
 };

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_LOG_LINE_BYTES } from '@sallyport/protocol';
 import { LineSplitter } from './line-splitter.ts';
+import { linesOf } from './log-block.ts';
 
 function split(text: string | Buffer, size = Number.POSITIVE_INFINITY): string[] {
   const bytes = Buffer.from(text);
   const lines: string[] = [];
-  const splitter = new LineSplitter((line) => lines.push(line));
+  const splitter = new LineSplitter((out) => lines.push(...linesOf({ pos: 0, out }).map((line) => line.out)));
   for (let at = 0; at < bytes.length; at += size) splitter.write(bytes.subarray(at, at + size));
   splitter.end();
   return lines;

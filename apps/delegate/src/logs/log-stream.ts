@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff, ManagerError, TransportError } from '@sallyport/client';
-import type { LogLine } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import { LineQueue, type LineSource } from './line-queue.ts';
+import { LineQueue, type LineSource, type MemoryBudget } from './line-queue.ts';
+import { countLines, type LogBlock } from './log-block.ts';
 import type { LogService, LogTarget } from './log-service.ts';
 import type { SpoolFile } from './spool-file.ts';
 
@@ -23,17 +23,33 @@ export interface StreamParts {
   /** Null: what finds no room in memory is dropped. */
   readonly spool: SpoolFile | null;
   readonly timings: LogTimings;
+  /** Of this task's lines, and of all tasks' together. */
   readonly memoryBytes: number;
+  readonly memory: MemoryBudget;
   readonly logger: Logger;
 }
 
-/** Writers of ours stay below this. */
-const BATCH_BYTES = 200_000;
+/** Of one write. */
+const BATCH_BYTES = 512 * 1024;
+/** More than this in memory goes to the spool, however well the service is: a burst is faster than any service. */
+const SPILL_BYTES = 1024 * 1024;
+/** Of one write to the disk: in between, what is there is sent. */
+const SPILL_STEP_BYTES = 4 * 1024 * 1024;
 const RESTART_GAP = 1_000_000;
+const SPOOL_LOST = '... lines that waited on the disk of the delegate are lost: it could not read them\n';
 
 /**
- * One task's lines on their way to the log service: memory first; on disk while the service is away or slow; in order
- * always. `line` never waits and never throws, whatever becomes of the service.
+ * One task's lines on their way to the log service, first in, first out:
+ *
+ *     line() -> memory -> spool -> service
+ *
+ * What is in the spool is older than what is in memory. Lines leave memory at its front only: for the end of the spool, or
+ * for the service once the spool has none that was not sent. So, whoever moves lines and whenever, they stay in order. They
+ * go to the spool when they are more than SPILL_BYTES, and twice a second while the spool has some, or the service is away or
+ * slow. Both moves take turns (`#serially`); a write to the service does not hold up a move to the disk.
+ *
+ * A line keeps its position for good, and the service stores none twice: lines under way stay in memory or in the spool
+ * until they are acknowledged, and whoever doubts sends them again. `line` never waits and never throws.
  */
 export class LogStream {
   readonly #parts: StreamParts;
@@ -44,30 +60,24 @@ export class LogStream {
   #retry = new AbortController();
   #wake = Promise.withResolvers<void>();
   #ended = false;
-  #opened: boolean;
+  #opened = false;
   #refused = false;
   #away = false;
-  /** A write's answer was lost, or the process that sent it: it may have been taken. */
-  #uncertain: boolean;
   #sendingSince: number | null = null;
   #flushedAt = 0;
-  #disk: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
+  #spilling = false;
   #diskFault = false;
   #spoolLost = false;
 
   /** Goes on where the spool's former process stopped, if it had one. */
   constructor(parts: StreamParts) {
     this.#parts = parts;
-    const { timings, spool } = parts;
+    const { timings, spool, memoryBytes, memory } = parts;
     this.#backoff = new Backoff({ baseMs: timings.retryBaseMs, maxMs: timings.retryMaxMs });
-    const next = spool?.nextPos ?? 0;
     // What the former process sent last may have arrived and not be known here: its positions are not used again.
-    this.#queue = new LineQueue(
-      { bytes: parts.memoryBytes, now: Date.now },
-      spool?.state.opened === true ? next + RESTART_GAP : next,
-    );
-    this.#opened = spool?.state.opened ?? false;
-    this.#uncertain = this.#opened;
+    const next = spool === null ? 0 : spool.nextPos + (spool.found ? RESTART_GAP : 0);
+    this.#queue = new LineQueue({ bytes: memoryBytes, budget: memory, now: Date.now }, next);
     this.#done = this.#live();
   }
 
@@ -76,9 +86,11 @@ export class LogStream {
     return this.#done;
   }
 
-  line(source: LineSource, out: string): void {
+  /** `text`: lines of one output. */
+  line(source: LineSource, text: string): void {
     if (this.#ended || this.#refused || this.#stopped.signal.aborted) return;
-    this.#queue.push(source, out);
+    this.#queue.push(source, text);
+    if (this.#queue.bytes > SPILL_BYTES) this.#spillSoon();
     this.#notify();
   }
 
@@ -101,18 +113,24 @@ export class LogStream {
     this.#notify();
   }
 
+  /** The spool, while it can be used. */
+  get #spool(): SpoolFile | null {
+    return this.#spoolLost ? null : this.#parts.spool;
+  }
+
   /** Never rejects. */
   async #live(): Promise<void> {
-    const { logger, timings } = this.#parts;
+    const { service, target, timings, logger } = this.#parts;
     const spilling = setInterval(() => this.#spillWhenHeldUp(), timings.flushMs);
     try {
-      if (!this.#opened) await this.#attempt((signal) => this.#open(signal));
+      await this.#attempt((signal) => this.#open(signal));
       while (await this.#somethingToDo()) {
         const batch = await this.#serially(() => this.#next());
         if (batch.length > 0) await this.#deliver(batch);
         else if (this.#ended && this.#queue.empty) {
-          await this.#onDisk(() => this.#parts.spool?.change({ ended: true }));
-          await this.#attempt((signal) => this.#parts.service.close(this.#parts.target, signal));
+          await this.#serially(() => this.#onDisk(() => this.#spool?.change({ ended: true })));
+          await this.#attempt((signal) => service.close(target, signal));
+          if (this.#stopped.signal.aborted) break;
           await this.#discard();
           return;
         }
@@ -121,19 +139,21 @@ export class LogStream {
     } catch (error) {
       // Only a refusal comes here, and what nobody foresaw: neither may harm the task.
       this.#refused = true;
+      this.#queue.clear();
       logger.error({ err: error }, 'the log service does not take the log of this task; it is dropped');
       await this.#discard();
     } finally {
       clearInterval(spilling);
+      this.#queue.clear();
     }
   }
 
   /** False when the process stops. */
   async #somethingToDo(): Promise<boolean> {
-    const { timings, spool } = this.#parts;
+    const { timings } = this.#parts;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      if ((spool?.unread === true && !this.#spoolLost) || this.#ended || this.#queue.bytes >= BATCH_BYTES) return true;
+      if (this.#spool?.unread === true || this.#ended || this.#queue.bytes >= BATCH_BYTES) return true;
       const idle = this.#queue.empty && this.#queue.dropped === 0;
       const waitMs = Math.max(timings.gatherMs, this.#flushedAt + timings.flushMs - performance.now());
       const changed = this.#wake.promise;
@@ -157,66 +177,40 @@ export class LogStream {
   }
 
   /** What lies on disk comes before what is in memory. */
-  async #next(): Promise<LogLine[]> {
-    const { spool } = this.#parts;
-    if (spool?.unread === true && !this.#spoolLost) {
+  async #next(): Promise<LogBlock[]> {
+    const spool = this.#spool;
+    if (spool?.unread === true) {
       const lines = await this.#onDisk(() => spool.read(BATCH_BYTES));
-      // What can't be read now will not be readable later.
-      this.#spoolLost = lines === undefined;
       if (lines !== undefined && lines.length > 0) return lines;
+      // What can't be read now will not be readable later.
+      if (lines === undefined) {
+        this.#spoolLost = true;
+        this.#queue.push('sallyport', SPOOL_LOST);
+      }
     }
-    await this.#onDisk(() => spool?.clear());
+    await this.#onDisk(() => this.#spool?.clear());
     if (this.#queue.empty) this.#queue.markDropped();
     return this.#queue.first(BATCH_BYTES);
   }
 
-  async #deliver(batch: readonly LogLine[]): Promise<void> {
-    const { service, target, spool } = this.#parts;
-    let rest = batch;
+  async #deliver(batch: readonly LogBlock[]): Promise<void> {
+    const { service, target } = this.#parts;
     await this.#attempt(async (signal) => {
-      if (!this.#opened) await this.#openAgain(signal);
-      if (this.#uncertain) {
-        const taken = await service.lastTaken(target, rest[0]?.pos ?? 0, rest.at(-1)?.pos ?? 0, signal);
-        rest = rest.filter(({ pos = 0 }) => taken === null || pos > taken);
-        this.#uncertain = false;
-      }
-      if (rest.length === 0) return;
-      this.#uncertain = true;
-      try {
-        this.#opened = await service.write(target, [...rest], signal);
-      } catch (error) {
-        this.#uncertain = mayHaveArrived(error);
-        throw error;
-      }
-      this.#uncertain = false;
+      // The service closes a stream that nobody writes for hours: its log goes on.
+      if (!this.#opened) await this.#open(signal);
+      this.#opened = await service.write(target, [...batch], signal);
       if (!this.#opened) throw new StreamMissing();
     });
     if (this.#stopped.signal.aborted) return;
     const last = batch.at(-1)?.pos ?? 0;
     this.#flushedAt = performance.now();
     this.#queue.removeThrough(last);
-    await this.#onDisk(() => spool?.change({ next: last + 1, opened: true }));
-  }
-
-  /**
-   * The service closes a stream that nobody writes for hours, and makes a blob of it. That blob would give way to the one
-   * that the stream makes when the task has ended, so its lines are put in front of the new ones.
-   */
-  async #openAgain(signal: AbortSignal): Promise<void> {
-    const { service, target } = this.#parts;
-    const earlier = await service.stored(target, signal);
-    await this.#open(signal);
-    if (earlier.length === 0) return;
-    this.#opened = false;
-    this.#opened = await service.write(target, earlier, signal);
-    if (!this.#opened) throw new StreamMissing();
+    await this.#serially(() => this.#onDisk(() => this.#spool?.change({ next: last + 1 })));
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     await this.#parts.service.open(this.#parts.target, signal);
     this.#opened = true;
-    this.#uncertain = false;
-    await this.#onDisk(() => this.#parts.spool?.change({ opened: true }));
   }
 
   /** Until it succeeds or the process stops. Throws a refusal that no waiting changes. */
@@ -237,7 +231,7 @@ export class LogStream {
         const message = error instanceof Error ? error.message : String(error);
         if (!this.#away) logger.warn(`the log service does not take the log of this task, trying again: ${message}`);
         this.#away = true;
-        await this.#serially(() => this.#spill());
+        this.#spillSoon();
         const waitMs = this.#backoff.next(error instanceof ManagerError ? error.retryAfterMs : 0);
         await delay(waitMs, undefined, { signal: this.#retry.signal }).catch(() => undefined);
       } finally {
@@ -249,34 +243,48 @@ export class LogStream {
   #spillWhenHeldUp(): void {
     const since = this.#sendingSince;
     const slow = since !== null && performance.now() - since > this.#parts.timings.slowMs;
-    // Never rejects: faults of the disk are dealt with inside.
-    if (this.#away || slow) void this.#serially(() => this.#spill());
+    if (this.#away || slow || this.#spool?.unread === true) this.#spillSoon();
   }
 
-  /** Moves lines from memory to disk as far as there is room; what remains in memory may be dropped. */
-  async #spill(): Promise<void> {
-    const { spool } = this.#parts;
-    if (spool === null || this.#spoolLost) return;
-    while (!this.#queue.empty) {
-      const lines = this.#queue.first(BATCH_BYTES);
-      const spooled = (await this.#onDisk(() => spool.append(lines))) ?? 0;
-      const last = lines[spooled - 1]?.pos;
-      if (last !== undefined) this.#queue.removeThrough(last);
-      if (spooled < lines.length) return;
-    }
-    if (this.#ended) await this.#onDisk(() => spool.change({ ended: true }));
+  /** Moves what is in memory to the spool, step by step. */
+  #spillSoon(): void {
+    if (this.#spilling || this.#spool === null || this.#queue.empty) return;
+    this.#spilling = true;
+    // Never rejects: faults of the disk are dealt with inside.
+    void this.#serially(() => this.#spill()).then((all) => {
+      this.#spilling = false;
+      if (!all) this.#spillSoon();
+    });
+  }
+
+  /**
+   * Moves the first blocks, those that are under way included, as far as the spool has room; what remains may be dropped.
+   * False: there are more that it has room for.
+   */
+  async #spill(): Promise<boolean> {
+    const spool = this.#spool;
+    if (spool === null || this.#queue.empty) return true;
+    const blocks = this.#queue.firstBlocks(SPILL_STEP_BYTES);
+    const spooled = (await this.#onDisk(() => spool.append(blocks))) ?? 0;
+    const last = blocks[spooled - 1];
+    if (last !== undefined) this.#queue.removeThrough(last.pos + countLines(last.out) - 1);
+    return spooled < blocks.length || this.#queue.empty;
   }
 
   async #leave(): Promise<void> {
     await this.#serially(async () => {
       this.#queue.markDropped();
-      await this.#spill();
+      for (let all = false; !all; ) all = await this.#spill();
+      if (this.#ended && this.#queue.empty) await this.#onDisk(() => this.#spool?.change({ ended: true }));
       await this.#onDisk(() => this.#parts.spool?.close());
     });
   }
 
   async #discard(): Promise<void> {
-    await this.#serially(() => this.#onDisk(() => this.#parts.spool?.remove()));
+    await this.#serially(async () => {
+      await this.#onDisk(() => this.#parts.spool?.remove());
+      this.#spoolLost = true;
+    });
   }
 
   /** A disk that is full or gone costs lines, never a task. */
@@ -293,10 +301,10 @@ export class LogStream {
     }
   }
 
-  /** One at a time: what is read from disk and what is moved there must not change places. */
+  /** One at a time, in the order in which it was asked for. */
   #serially<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#disk.then(work);
-    this.#disk = result.catch(() => undefined);
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
     return result;
   }
 
@@ -317,21 +325,4 @@ function isRefusal(error: unknown): boolean {
   if (error instanceof ManagerError)
     return error.status < 500 && ![401, 403, 408, 421, 425, 429].includes(error.status);
   return !(error instanceof TransportError || error instanceof StreamMissing);
-}
-
-const NEVER_SENT: ReadonlySet<string> = new Set([
-  'NAME_NOT_FOUND',
-  'CONNECTION_REFUSED',
-  'UNREACHABLE',
-  'SERVER_UNTRUSTED',
-  'SERVER_NAME_MISMATCH',
-  'SERVER_CERTIFICATE_EXPIRED',
-  'PROXY_FAILED',
-  'PROXY_REFUSED',
-  'PROXY_CREDENTIALS',
-]);
-
-function mayHaveArrived(error: unknown): boolean {
-  if (error instanceof ManagerError) return error.status >= 500;
-  return !(error instanceof TransportError && NEVER_SENT.has(error.failure));
 }

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { LogLine } from '@sallyport/protocol';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { LogLine, LogWriterId } from '@sallyport/protocol';
 import { Type } from 'typebox';
 import { Check } from 'typebox/value';
+import { countLines, type LogBlock, linesOf, sizeOfLine } from './log-block.ts';
 
 /** Bytes of lines in all files of one folder together. */
 export interface SpoolBudget {
@@ -16,12 +17,12 @@ export const SpoolHeader = Type.Object({
   taskId: Type.String(),
   key: Type.String(),
   token: Type.String(),
+  /** Under which name the service counts the lines; earlier versions had none. */
+  writer: Type.Optional(LogWriterId),
 });
 export type SpoolHeader = Type.Static<typeof SpoolHeader>;
 
 export interface SpoolState {
-  /** The service has opened the stream: opening it again would empty it. */
-  readonly opened: boolean;
   /** The task is over; the stream is to be closed behind the last line. */
   readonly ended: boolean;
   /** Position of the first line that the service has not acknowledged. */
@@ -31,36 +32,54 @@ export interface SpoolState {
 const MAGIC = 'sallyport-log-1';
 const STATE_BYTES = MAGIC.length + ' 00 0000000000000000\n'.length;
 const READ_BYTES = 256 * 1024;
+/** What was delivered is cut off when it is so much, and half of the file. */
+const COMPACT_BYTES = 1024 * 1024;
+/** Behind the name of a file while it is made anew. */
+export const UNFINISHED = '.new';
 /** No link is followed and no file of others is written: the folder may lie where others can write. */
 const CREATE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const REOPEN = constants.O_RDWR | constants.O_NOFOLLOW;
 
 /**
  * The lines of one stream that could not be delivered yet, in a file that outlives this process: a line of fixed length
- * for the state, overwritten in place, a header, and one JSON line each. Lines are masked before they come here.
+ * for the state, overwritten in place, a header, and one JSON text a block, each with its newline. Lines are masked before
+ * they come here. What goes in first comes out first. Two methods must not run at once.
  */
 export class SpoolFile {
   readonly header: SpoolHeader;
+  /** Left by a process that has ended. */
+  readonly found: boolean;
   readonly #path: string;
-  readonly #file: FileHandle;
+  #file: FileHandle;
   readonly #budget: SpoolBudget;
   readonly #start: number;
   #size: number;
   #read: number;
+  /** Lines that were read and not given out. */
+  #ahead: LogBlock[] = [];
   #state: SpoolState;
-  /** Positions below this are in the file. */
-  #lastSpooled = -1;
+  /** Positions up to this one are, or were, in the file. */
+  #lastSpooled: number;
+  #compacts = true;
 
   private constructor(
     path: string,
     file: FileHandle,
     budget: SpoolBudget,
-    content: { header: SpoolHeader; state: SpoolState; start: number; size: number; lastSpooled: number },
+    content: {
+      found: boolean;
+      header: SpoolHeader;
+      state: SpoolState;
+      start: number;
+      size: number;
+      lastSpooled: number;
+    },
   ) {
     this.#path = path;
     this.#file = file;
     this.#budget = budget;
     this.header = content.header;
+    this.found = content.found;
     this.#state = content.state;
     this.#start = content.start;
     this.#read = content.start;
@@ -70,20 +89,13 @@ export class SpoolFile {
 
   /** A new file that only this user can read. Throws what the file system throws. */
   static async create(path: string, header: SpoolHeader, budget: SpoolBudget): Promise<SpoolFile> {
-    const state: SpoolState = { opened: false, ended: false, next: 0 };
-    const text = Buffer.from(`${stateLine(state)}${JSON.stringify(header)}\n`);
+    const state: SpoolState = { ended: false, next: 0 };
     const file = await open(path, CREATE, 0o600);
-    await file.write(text, 0, text.length, 0);
-    return new SpoolFile(path, file, budget, {
-      header,
-      state,
-      start: text.length,
-      size: text.length,
-      lastSpooled: -1,
-    });
+    const start = await writeHead(file, state, header);
+    return new SpoolFile(path, file, budget, { found: false, header, state, start, size: start, lastSpooled: -1 });
   }
 
-  /** A file of a former process; null when it is none of ours. A line that was cut short is left out. */
+  /** A file of a former process; null when it is none of ours. A block that was cut short is left out. */
   static async load(path: string, budget: SpoolBudget): Promise<SpoolFile | null> {
     const file = await open(path, REOPEN);
     const content = parse(await file.readFile());
@@ -92,7 +104,7 @@ export class SpoolFile {
       return null;
     }
     budget.used += content.size - content.start;
-    return new SpoolFile(path, file, budget, content);
+    return new SpoolFile(path, file, budget, { found: true, ...content });
   }
 
   get state(): SpoolState {
@@ -104,24 +116,25 @@ export class SpoolFile {
     return Math.max(this.#lastSpooled + 1, this.#state.next);
   }
 
-  /** Lines that were not read yet. */
+  /** There are lines that were not given out yet. */
   get unread(): boolean {
-    return this.#read < this.#size;
+    return this.#ahead.length > 0 || this.#read < this.#size;
   }
 
-  /** Adds the lines as far as there is room; returns how many. Throws what the file system throws. */
-  async append(lines: readonly LogLine[]): Promise<number> {
+  /** Adds the blocks as far as there is room; returns how many. Throws what the file system throws. */
+  async append(blocks: readonly LogBlock[]): Promise<number> {
     const room = this.#budget.limit - this.#budget.used;
     const texts: string[] = [];
     let bytes = 0;
-    for (const line of lines) {
-      const text = `${JSON.stringify(line)}\n`;
+    for (const block of blocks) {
+      const text = `${JSON.stringify(block)}\n`;
       const size = Buffer.byteLength(text);
       if (bytes + size > room) break;
       texts.push(text);
       bytes += size;
     }
-    if (texts.length === 0) return 0;
+    const last = blocks[texts.length - 1];
+    if (last === undefined) return 0;
     // Taken before anything is waited for: another file of the folder may look for room meanwhile.
     this.#budget.used += bytes;
     try {
@@ -132,18 +145,26 @@ export class SpoolFile {
       throw error;
     }
     this.#size += bytes;
-    this.#lastSpooled = lines[texts.length - 1]?.pos ?? this.#lastSpooled;
+    this.#lastSpooled = lastOf(last);
     return texts.length;
   }
 
-  /** The next lines that the service has not acknowledged; none when there are no more. */
-  async read(maxBytes: number): Promise<LogLine[]> {
-    while (this.unread) {
-      const lines = await this.#readSome(maxBytes);
-      const open = lines.filter((line) => (line.pos ?? 0) >= this.#state.next);
-      if (open.length > 0) return open;
+  /**
+   * The next lines, as many as fit into a write of this size, one at least; none when there are no more. What it gave out
+   * before was delivered, or is kept by whoever got it: its room may be given back.
+   */
+  async read(maxBytes: number): Promise<LogBlock[]> {
+    while (this.#ahead.length === 0 && this.#read < this.#size) {
+      await this.#compact();
+      const blocks = await this.#readSome();
+      this.#ahead = blocks.flatMap(linesOf).filter(({ pos }) => pos >= this.#state.next);
     }
-    return [];
+    let bytes = 0;
+    const past = this.#ahead.findIndex((line) => {
+      bytes += sizeOfLine(line);
+      return bytes > maxBytes;
+    });
+    return this.#ahead.splice(0, past < 0 ? this.#ahead.length : Math.max(1, past));
   }
 
   async change(state: Partial<SpoolState>): Promise<void> {
@@ -171,15 +192,15 @@ export class SpoolFile {
     await this.#file.close();
   }
 
-  async #readSome(maxBytes: number): Promise<LogLine[]> {
-    for (let want = Math.min(maxBytes, READ_BYTES); ; want *= 2) {
+  async #readSome(): Promise<LogBlock[]> {
+    for (let want = READ_BYTES; ; want *= 2) {
       const length = Math.min(want, this.#size - this.#read);
       const buffer = Buffer.alloc(length);
       await this.#file.read(buffer, 0, length, this.#read);
       const end = buffer.lastIndexOf('\n') + 1;
       if (end > 0) {
         this.#read += end;
-        return linesOf(buffer.toString('utf8', 0, end));
+        return blocksOf(buffer.toString('utf8', 0, end));
       }
       if (length === this.#size - this.#read) {
         this.#read = this.#size;
@@ -187,28 +208,68 @@ export class SpoolFile {
       }
     }
   }
+
+  /** A task that prints about as fast as the service takes would otherwise fill the disk with what was delivered long ago. */
+  async #compact(): Promise<void> {
+    const delivered = this.#read - this.#start;
+    if (!this.#compacts || delivered < COMPACT_BYTES || delivered < this.#size - this.#read) return;
+    const path = `${this.#path}${UNFINISHED}`;
+    const file = await open(path, CREATE, 0o600).catch(() => null);
+    try {
+      if (file === null) throw new Error('it cannot be made');
+      await writeHead(file, this.#state, this.header);
+      for (let from = this.#read; from < this.#size; ) {
+        const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(1024 * 1024), 0, null, from);
+        const length = Math.min(bytesRead, this.#size - from);
+        await file.write(buffer, 0, length, from - delivered);
+        from += length;
+      }
+      await rename(path, this.#path);
+    } catch {
+      // Not enough room for both, perhaps: the file stays as it is, and grows up to its limit.
+      this.#compacts = false;
+      await file?.close();
+      await unlink(path).catch(() => undefined);
+      return;
+    }
+    await this.#file.close();
+    this.#file = file;
+    this.#budget.used -= delivered;
+    this.#size -= delivered;
+    this.#read = this.#start;
+  }
 }
 
-function stateLine({ opened, ended, next }: SpoolState): string {
-  return `${MAGIC} ${opened ? 1 : 0}${ended ? 1 : 0} ${String(next).padStart(16, '0')}\n`;
+/** Returns where the blocks begin. */
+async function writeHead(file: FileHandle, state: SpoolState, header: SpoolHeader): Promise<number> {
+  const text = Buffer.from(`${stateLine(state)}${JSON.stringify(header)}\n`);
+  await file.write(text, 0, text.length, 0);
+  return text.length;
+}
+
+function stateLine({ ended, next }: SpoolState): string {
+  // The first digit meant something to earlier versions.
+  return `${MAGIC} 1${ended ? 1 : 0} ${String(next).padStart(16, '0')}\n`;
 }
 
 function parse(bytes: Buffer) {
-  const match = /^sallyport-log-1 ([01])([01]) (\d{16})\n$/.exec(bytes.toString('latin1', 0, STATE_BYTES));
+  const match = /^sallyport-log-1 [01]([01]) (\d{16})\n$/.exec(bytes.toString('latin1', 0, STATE_BYTES));
   const start = bytes.indexOf('\n', STATE_BYTES) + 1;
   if (match === null || start === 0) return null;
   const header = jsonOf(bytes.toString('utf8', STATE_BYTES, start));
   if (!Check(SpoolHeader, header)) return null;
   const size = bytes.lastIndexOf('\n') + 1;
-  const state = { opened: match[1] === '1', ended: match[2] === '1', next: Number(match[3]) };
-  const lastSpooled = linesOf(bytes.toString('utf8', start, size)).at(-1)?.pos ?? -1;
-  return { header, state, start, size, lastSpooled };
+  const state = { ended: match[1] === '1', next: Number(match[2]) };
+  const last = blocksOf(bytes.toString('utf8', start, size)).at(-1);
+  return { header, state, start, size, lastSpooled: last === undefined ? -1 : lastOf(last) };
 }
 
-const linesOf = (text: string): LogLine[] =>
+const lastOf = ({ pos, out }: LogBlock): number => pos + countLines(out) - 1;
+
+const blocksOf = (text: string): LogBlock[] =>
   text.split('\n').flatMap((row) => {
-    const line = jsonOf(row);
-    return Check(LogLine, line) ? [line] : [];
+    const block = jsonOf(row);
+    return Check(LogLine, block) && block.pos !== undefined ? [{ ...block, pos: block.pos }] : [];
   });
 
 function jsonOf(text: string): unknown {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type SpoolBudget, SpoolFile, type SpoolHeader } from './spool-file.ts';
+import { type SpoolBudget, SpoolFile, type SpoolHeader, UNFINISHED } from './spool-file.ts';
 
-const NAME = /^(\d+)-[0-9a-f-]{36}\.spool$/;
+const NAME = /^(\d+)-[0-9a-f-]{36}\.spool(\.new)?$/;
 
 /** The folder where lines wait for a log service that is away. */
 export class SpoolFolder {
@@ -42,8 +42,13 @@ export class SpoolFolder {
     const unreadable: string[] = [];
     for (const name of (await readdir(this.#directory)).sort()) {
       const pid = NAME.exec(name)?.[1];
-      if (pid === undefined || this.#own.has(name) || isAlive(Number(pid))) continue;
+      if (pid === undefined || this.#own.has(name.replace(UNFINISHED, '')) || isAlive(Number(pid))) continue;
       const path = join(this.#directory, name);
+      if (name.endsWith(UNFINISHED)) {
+        // The file that it was to become is still there.
+        await unlink(path).catch(() => unreadable.push(path));
+        continue;
+      }
       const file = await SpoolFile.load(path, this.budget).catch(() => null);
       if (file === null) unreadable.push(path);
       else if (file.header.accountId === accountId) files.push(file);

@@ -14,18 +14,18 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { LogLine } from '@sallyport/protocol';
+import type { LogBlock } from './log-block.ts';
 import { SpoolFolder } from './spool-folder.ts';
 
-const HEADER = { accountId: 'acme', taskId: 't1', key: 'taskId:t1', token: 'log-token' };
-const lines = (from: number, to: number): LogLine[] =>
+const HEADER = { accountId: 'acme', taskId: 't1', key: 'taskId:t1', token: 'log-token', writer: 'w' };
+const lines = (from: number, to: number): LogBlock[] =>
   Array.from({ length: to - from }, (_, n) => ({
     pos: from + n,
     out: `line ${from + n}\n`,
     level: 'info',
     args: null,
   }));
-const positions = (read: readonly LogLine[]) => read.map(({ pos }) => pos);
+const positions = (read: readonly LogBlock[]) => read.map(({ pos }) => pos);
 
 function temporaryFolder(context: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'sallyport-spool-test-'));
@@ -64,7 +64,7 @@ test('the next process finds state and lines, without the line that was being wr
   const first = await SpoolFolder.open(directory, 100_000);
   const file = await first.create(HEADER);
   await file.append(lines(0, 5));
-  await file.change({ opened: true, next: 3 });
+  await file.change({ next: 3 });
   await file.close();
   const [name = ''] = readdirSync(directory);
   appendFileSync(join(directory, name), '{"pos":5,"out":"cut sh');
@@ -74,7 +74,7 @@ test('the next process finds state and lines, without the line that was being wr
   const [left] = files;
   assert.ok(left !== undefined);
   assert.deepEqual(left.header, HEADER);
-  assert.deepEqual(left.state, { opened: true, ended: false, next: 3 });
+  assert.deepEqual(left.state, { ended: false, next: 3 });
   assert.equal(left.nextPos, 5);
   await left.append(lines(5, 6));
   assert.deepEqual(positions(await left.read(100_000)), [3, 4, 5]);
@@ -134,4 +134,68 @@ test('beyond the budget, lines are not taken, whichever file they are for', asyn
   await two.remove();
   assert.ok((await one.append(lines(10, 20))) > 0);
   await one.close();
+});
+
+test('lines that were printed together wait as one, and are given out as many as asked for', async (context) => {
+  const folder = await SpoolFolder.open(temporaryFolder(context), 100_000);
+  const file = await folder.create(HEADER);
+  const block = { pos: 0, out: Array.from({ length: 1000 }, (_, n) => `${n}\n`).join(''), level: 'info', args: null };
+  await file.append([block, ...lines(1000, 1005)]);
+  assert.ok(folder.budget.used < 6000, 'a short line costs little');
+  const read: LogBlock[] = [];
+  for (let part = await file.read(10_000); part.length > 0; part = await file.read(10_000)) {
+    assert.ok(part.length < 100);
+    read.push(...part);
+  }
+  assert.deepEqual(
+    positions(read),
+    Array.from({ length: 1005 }, (_, n) => n),
+  );
+  assert.equal(read[999]?.out, '999\n');
+  assert.equal(file.nextPos, 1005);
+  await file.close();
+});
+
+test('room of what was delivered is given back while lines go on coming, and a later process finds the rest', async (context) => {
+  const directory = temporaryFolder(context);
+  const folder = await SpoolFolder.open(directory, 20_000_000);
+  const file = await folder.create(HEADER);
+  const wide = (pos: number): LogBlock => ({ pos, out: `${pos} ${'x'.repeat(60_000)}\n` });
+  let [written, delivered] = [0, 0];
+  for (let round = 0; round < 4; round += 1) {
+    for (let count = 0; count < 40; count += 1) written += await file.append([wide(written)]);
+    for (let count = 0; count < 38; count += 1) {
+      for (const { pos } of await file.read(1)) {
+        assert.equal(pos, delivered);
+        delivered += 1;
+      }
+      await file.change({ next: delivered });
+    }
+  }
+  assert.equal(written, 160);
+  assert.ok(folder.budget.used < 4_000_000, String(folder.budget.used));
+  const [name = ''] = readdirSync(directory);
+  assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
+  assert.ok(statSync(join(directory, name)).size < folder.budget.used + 1000);
+  await file.close();
+  writeFileSync(join(directory, `${name}.new`), 'what a process that died was making');
+  const { files, unreadable } = await (await SpoolFolder.open(directory, 20_000_000)).left('acme');
+  assert.deepEqual(unreadable, []);
+  assert.deepEqual(readdirSync(directory), [name]);
+  const [left] = files;
+  assert.deepEqual([left?.header, left?.nextPos], [HEADER, 160]);
+  assert.deepEqual(positions((await left?.read(1)) ?? []), [delivered]);
+  await left?.close();
+});
+
+test('a file of an earlier version, one line a row and no name of a writer, is read', async (context) => {
+  const directory = temporaryFolder(context);
+  const { writer: _, ...header } = HEADER;
+  const rows = lines(0, 3).map((line) => `${JSON.stringify(line)}\n`);
+  const text = `sallyport-log-1 11 0000000000000001\n${JSON.stringify(header)}\n${rows.join('')}`;
+  writeFileSync(join(directory, '999999999-00000000-0000-4000-8000-000000000000.spool'), text);
+  const { files } = await (await SpoolFolder.open(directory, 1000)).left('acme');
+  assert.deepEqual(files[0]?.state, { ended: true, next: 1 });
+  assert.deepEqual(positions((await files[0]?.read(1000)) ?? []), [1, 2]);
+  await files[0]?.close();
 });

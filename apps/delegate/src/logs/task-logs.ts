@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { AcquiredTask } from '@sallyport/protocol';
 import { logKey } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import type { LineSource } from './line-queue.ts';
+import type { LineSource, MemoryBudget } from './line-queue.ts';
 import { LineSplitter } from './line-splitter.ts';
 import type { LogService, LogTarget } from './log-service.ts';
 import { LogStream, type LogTimings } from './log-stream.ts';
@@ -17,8 +18,9 @@ export interface TaskLogsParts {
   /** Of the delegate itself, masked in every task's output. */
   readonly secrets: readonly string[];
   readonly timings: LogTimings;
-  /** What one task's lines may take in memory. */
+  /** What one task's lines may take in memory, and those of all tasks together. */
   readonly memoryBytes: number;
+  readonly totalMemoryBytes: number;
   readonly logger: Logger;
 }
 
@@ -39,9 +41,11 @@ const AFTER_A_RESTART =
 export class TaskLogs {
   readonly #parts: TaskLogsParts;
   readonly #streams = new Set<LogStream>();
+  readonly #memory: MemoryBudget;
 
   constructor(parts: TaskLogsParts) {
     this.#parts = parts;
+    this.#memory = { limit: parts.totalMemoryBytes, used: 0 };
   }
 
   /** Logs that are not delivered and closed yet. */
@@ -99,7 +103,7 @@ export class TaskLogs {
 
   async #open({ id, logging }: Pick<AcquiredTask, 'id' | 'logging'>): Promise<LogStream | null> {
     const { folder, accountId, logger } = this.#parts;
-    const target = { key: logKey(logging.abstractions), token: logging.token };
+    const target = { key: logKey(logging.abstractions), token: logging.token, writer: randomUUID() };
     if (target.token === '' || target.key === '') return null;
     if (this.#streams.size >= MOST_STREAMS) {
       logger.warn({ taskId: id }, `no live log for this task: ${MOST_STREAMS} logs wait for the log service`);
@@ -113,15 +117,18 @@ export class TaskLogs {
   }
 
   #resume(spool: SpoolFile): void {
-    const { taskId, key, token } = spool.header;
-    const stream = this.#follow(taskId, { key, token }, spool);
+    const { taskId, key, token, writer = 'delegate' } = spool.header;
+    const stream = this.#follow(taskId, { key, token, writer }, spool);
     if (!spool.state.ended) stream.line('sallyport', AFTER_A_RESTART);
     stream.end();
   }
 
   #follow(taskId: string, target: LogTarget, spool: SpoolFile | null): LogStream {
     const { service, timings, memoryBytes, logger } = this.#parts;
-    const stream = new LogStream({ service, target, spool, timings, memoryBytes, logger: logger.child({ taskId }) });
+    const stream = new LogStream({
+      ...{ service, target, spool, timings, memoryBytes, memory: this.#memory },
+      logger: logger.child({ taskId }),
+    });
     this.#streams.add(stream);
     void stream.done.then(() => this.#streams.delete(stream));
     return stream;
@@ -129,7 +136,7 @@ export class TaskLogs {
 }
 
 function tapped(masking: Masking, stream: LogStream, source: LineSource): Masking {
-  const lines = new LineSplitter((line) => stream.line(source, line));
+  const lines = new LineSplitter((text) => stream.line(source, text));
   return {
     write: (chunk) => {
       const masked = masking.write(chunk);
