@@ -70,6 +70,7 @@ export const account: readonly Case[] = [
     group: RENEGOTIATION,
     title: `a client asks to renegotiate, ${certificate ? 'after its certificate was verified' : 'without a certificate'} (TLS 1.2)`,
     attack: 'The second handshake says something else than the first; or asks for it over and over.',
+    taughtBy: 'CVE-2009-3555 (TLS)',
     expected: 'refused',
     run: (arena: Arena) => renegotiate(arena, certificate),
   })),
@@ -197,6 +198,7 @@ export const account: readonly Case[] = [
     group: STREAMS,
     title: 'an upgrade that fails, a request for another tenant right behind it',
     attack: 'After an upgrade, failed or not, the proxy passes bytes on unread.',
+    taughtBy: '0ang3el/websocket-smuggle',
     expected: 'not admitted',
     run: async (arena) => {
       const { target, a, b } = arena;

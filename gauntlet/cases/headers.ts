@@ -5,6 +5,7 @@ interface Family {
   readonly name: string;
   readonly title: string;
   readonly attack: string;
+  readonly taughtBy?: string;
   headers(arena: Arena, victim: string): readonly string[];
 }
 
@@ -62,6 +63,7 @@ const FAMILIES: readonly Family[] = [
     name: 'underscores',
     title: 'the same headers with underscores, as CGI would read them',
     attack: 'X_Client_Verify passes a proxy that cleans X-Client-Verify, and is the same name to CGI, WSGI or PHP.',
+    taughtBy: 'CVE-2015-0219 (Django)',
     headers: (arena, victim) => [
       `X_Tenant: ${victim}`,
       'X_Client_Verify: SUCCESS',
@@ -89,6 +91,7 @@ const FAMILIES: readonly Family[] = [
     name: 'connection-listed',
     title: 'the same headers, listed in Connection as if they were hop by hop',
     attack: 'The proxy obeys and takes out the header that it set itself, or leaves the forged one in.',
+    taughtBy: 'CVE-2024-45410 (Traefik)',
     headers: (_arena, victim) => [
       'Connection: close, X-Tenant, X-Client-Verify, X-Client-Subject, Host, Authorization',
       `X-Tenant: ${victim}`,
@@ -155,6 +158,7 @@ export const headers: readonly Case[] = FAMILIES.flatMap((family) => [
     group,
     title: `${family.title}, from the plain host`,
     attack: family.attack,
+    ...(family.taughtBy !== undefined && { taughtBy: family.taughtBy }),
     expected: 'not admitted as a tenant, and the application is told nothing that was forged',
     run: (arena: Arena) => fromPlain(arena, family),
   },
@@ -163,6 +167,7 @@ export const headers: readonly Case[] = FAMILIES.flatMap((family) => [
     group,
     title: `${family.title}, from a client of another tenant`,
     attack: family.attack,
+    ...(family.taughtBy !== undefined && { taughtBy: family.taughtBy }),
     expected: 'not admitted as the other tenant, and the application is told nothing that was forged',
     run: (arena: Arena) => fromTenant(arena, family),
   },

@@ -192,6 +192,7 @@ export const identity: readonly Case[] = [
     group: text,
     title: 'a common name with a NUL: "admin\\0.mallory"',
     attack: 'A reader of C strings sees the part before the NUL.',
+    taughtBy: 'CVE-2009-2408 (NSS)',
     expected: 'refused, or called by all of it',
     run: async (arena) =>
       called(
@@ -205,6 +206,7 @@ export const identity: readonly Case[] = [
     group: text,
     title: 'a DNS name with a NUL',
     attack: 'As above, in the subject alternative name.',
+    taughtBy: 'CVE-2009-2408 (NSS)',
     expected: 'refused, or called by its subject',
     run: async (arena) =>
       called(

@@ -215,6 +215,7 @@ const PATHS: readonly Plan[] = [
     name: 'hundred-intermediates',
     title: 'a hundred intermediates of a stranger',
     attack: 'Each handshake costs a hundred verifications.',
+    taughtBy: 'CVE-2018-16875 (Go)',
     show: async (arena) => {
       const chain: Made[] = [];
       let issuer = arena.stranger;

@@ -30,11 +30,12 @@ const length = (text: string): string => `Content-Length: ${Buffer.byteLength(te
 const chunked = (text: string): string => `${Buffer.byteLength(text, 'latin1').toString(16)}\r\n${text}\r\n0\r\n\r\n`;
 const DESYNC = 'Two readers disagree where the first request ends; the rest is read as a request of the other tenant.';
 
-function teVariant(name: string, title: string, header: string): Plan {
+function teVariant(name: string, title: string, header: string, taughtBy?: string): Plan {
   return {
     name,
     title,
     attack: DESYNC,
+    ...(taughtBy !== undefined && { taughtBy }),
     bytes: (parts) => carrying(parts, [length(`0\r\n\r\n${parts.hidden}`), header], `0\r\n\r\n${parts.hidden}`),
   };
 }
@@ -62,12 +63,27 @@ const PLANS: readonly Plan[] = [
     attack: DESYNC,
     bytes: (parts) => carrying(parts, ['Transfer-Encoding: chunked', 'Content-Length: 4'], chunked(parts.hidden)),
   },
-  teVariant('te-obs-fold', 'Transfer-Encoding folded over two lines', 'Transfer-Encoding:\r\n chunked'),
-  teVariant('te-space-before-colon', 'a space before the colon of Transfer-Encoding', 'Transfer-Encoding : chunked'),
-  teVariant('te-tab', 'a vertical tab before chunked', 'Transfer-Encoding: \x0bchunked'),
-  teVariant('te-unknown', 'an unknown transfer coding', 'Transfer-Encoding: xchunked'),
-  teVariant('te-list', 'chunked, then identity', 'Transfer-Encoding: chunked, identity'),
-  teVariant('te-twice', 'Transfer-Encoding twice', 'Transfer-Encoding: identity\r\nTransfer-Encoding: chunked'),
+  teVariant(
+    'te-obs-fold',
+    'Transfer-Encoding folded over two lines',
+    'Transfer-Encoding:\r\n chunked',
+    'CVE-2022-32215 (Node.js)',
+  ),
+  teVariant(
+    'te-space-before-colon',
+    'a space before the colon of Transfer-Encoding',
+    'Transfer-Encoding : chunked',
+    'CVE-2021-22959 (Node.js)',
+  ),
+  teVariant('te-tab', 'a vertical tab before chunked', 'Transfer-Encoding: \x0bchunked', 'CVE-2019-18277 (HAProxy)'),
+  teVariant('te-unknown', 'an unknown transfer coding', 'Transfer-Encoding: xchunked', 'CVE-2019-18277 (HAProxy)'),
+  teVariant('te-list', 'chunked, then identity', 'Transfer-Encoding: chunked, identity', 'CVE-2022-32213 (Node.js)'),
+  teVariant(
+    'te-twice',
+    'Transfer-Encoding twice',
+    'Transfer-Encoding: identity\r\nTransfer-Encoding: chunked',
+    'CVE-2020-8287 (Node.js)',
+  ),
   {
     name: 'te-http-1.0',
     title: 'Transfer-Encoding in a request of HTTP/1.0',
@@ -100,12 +116,14 @@ const PLANS: readonly Plan[] = [
     name: 'content-length-empty',
     title: 'an empty Content-Length before the real one',
     attack: DESYNC,
+    taughtBy: 'CVE-2023-40225 (HAProxy)',
     bytes: (parts) => carrying(parts, ['Content-Length:', length(parts.hidden)], parts.hidden),
   },
   {
     name: 'chunk-extension-lf',
     title: 'a bare LF in a chunk extension',
     attack: DESYNC,
+    taughtBy: 'CVE-2021-22960 (Node.js)',
     bytes: (parts) => carrying(parts, ['Transfer-Encoding: chunked'], `2;\nxx\r\n0\r\n\r\n${parts.hidden}0\r\n\r\n`),
   },
   {
@@ -124,12 +142,14 @@ const PLANS: readonly Plan[] = [
     name: 'bare-lf',
     title: 'lines that end in LF alone, a second Host among them',
     attack: 'Where one reader ends the line, the other reads on.',
+    taughtBy: 'CVE-2022-35256 (Node.js)',
     bytes: (parts) => compose(parts.otherDemand, { host: parts.own, headers: [`X-Note: a\nHost: ${parts.other}`] }),
   },
   {
     name: 'bare-cr',
     title: 'a bare CR inside a value, a second Host behind it',
     attack: 'Where one reader ends the line, the other reads on.',
+    taughtBy: 'CVE-2023-30589 (Node.js)',
     bytes: (parts) => compose(parts.otherDemand, { host: parts.own, headers: [`X-Note: a\rHost: ${parts.other}`] }),
   },
   {
@@ -192,6 +212,7 @@ const PLANS: readonly Plan[] = [
     name: 'h2c-upgrade',
     title: 'an upgrade to h2c, then a request for the other tenant',
     attack: 'After 101 the proxy looks no more; the backend speaks HTTP/2 with whatever authority the client names.',
+    taughtBy: 'BishopFox/h2csmuggler',
     bytes: (parts) =>
       compose(
         { ...parts.ownDemand, method: 'GET', body: '' },
