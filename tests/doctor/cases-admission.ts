@@ -149,7 +149,8 @@ export const ADMISSION_CASES: readonly Case[] = [
   {
     name: 'the log service is at a port where nothing listens',
     cause: 'log-service',
-    says: /log service at https:\/\/localhost:\d+\/log-service\/healthz cannot be reached/,
+    says: /log service at https:\/\/localhost:\d+\/log-service\/ready\/healthz cannot be reached/,
+    does: /^Set LOG_STREAMING_SERVICE_URL to https:\/\/\S+\/log-service\/\.$/,
     broken: async (rig) => {
       const port = await tcpServer(rig.closing, () => undefined);
       await rig.closing.close();
@@ -160,8 +161,16 @@ export const ADMISSION_CASES: readonly Case[] = [
     name: 'the path of the log service is wrong',
     cause: 'log-service',
     status: 'warn',
-    says: /\/logs\/healthz is not served \(404\)/,
+    says: /No log service answers at \S+\/logs\/ready\/healthz \(404\)/,
+    does: /^Set LOG_STREAMING_SERVICE_URL to https:\/\/acme\.agent\.localhost:\d+\/log-service\/\.$/,
     broken: mtls(({ manager }) => ({ LOG_STREAMING_SERVICE_URL: `${manager.mtlsUrl('acme')}/logs/` })),
+  },
+  {
+    name: 'the log service is the address of the manager itself, where something else answers',
+    cause: 'log-service',
+    status: 'warn',
+    says: /No log service answers at \S+:\d+\/ready\/healthz \(404\)/,
+    broken: mtls(({ manager }) => ({ LOG_STREAMING_SERVICE_URL: manager.mtlsUrl('acme') })),
   },
   {
     name: 'logs bypass the mTLS endpoint',

@@ -40,6 +40,13 @@ export const ENVIRONMENT_CASES: readonly Case[] = [
     says: /holds a user, a password/,
     broken: variables({ MANAGER_HOST_AND_PORT: 'https://ann:hunter2-hunter2@acme.agent.localhost' }),
   },
+  {
+    name: 'a path in the address that the manager does not serve',
+    cause: 'environment',
+    says: /MANAGER_HOST_AND_PORT holds the path \/delegate, and the manager serves nothing there/,
+    does: /^Set it to scheme, host and port alone: https:\/\/acme\.agent\.localhost:\d+\.$/,
+    broken: (rig) => ({ environment: rig.mtls({ MANAGER_HOST_AND_PORT: `${rig.manager.mtlsUrl('acme')}/delegate/` }) }),
+  },
   { name: 'no account', cause: 'environment', says: /ACCOUNT_ID is not set/, broken: variables({ ACCOUNT_ID: ' ' }) },
   {
     name: 'an account identifier with blanks',
@@ -120,20 +127,22 @@ export const ENVIRONMENT_CASES: readonly Case[] = [
   {
     name: 'a manifest mounts a Secret that it does not hold',
     cause: 'file-access',
-    says: /manifest mounts nothing at \/etc\/mtls\/client.crt/,
+    says: /refers to the Secret edge-1-client-certificate, which is not in the file/,
+    does: /Add the Secret to the file .*--root/,
     broken: (rig) => fromManifest(rig, ''),
+  },
+  {
+    name: 'the token of a manifest is in a Secret that it does not hold',
+    cause: 'token-form',
+    says: /DELEGATE_TOKEN comes from the Secret edge-1-account-token, which is not in the manifest/,
+    does: /--env-file, a file with the line DELEGATE_TOKEN=/,
+    broken: (rig) => fromManifest(rig, certificateSecret(rig), { tokenSecret: '' }),
   },
 ];
 
 /** A Kubernetes manifest of a delegate with mTLS, read as `sallyport doctor --from-manifest` does. */
-export function fromManifest(rig: Rig, secret: string) {
-  const text = `apiVersion: v1
-kind: Secret
-metadata: {name: edge-1-account-token, namespace: delegates}
-type: Opaque
-data: {DELEGATE_TOKEN: "${encodeDelegateToken(rig.acme.token)}"}
----
-${secret}apiVersion: apps/v1
+export function fromManifest(rig: Rig, secret: string, { tokenSecret = tokenSecretOf(rig) } = {}) {
+  const text = `${tokenSecret}${secret}apiVersion: apps/v1
 kind: Deployment
 metadata: {name: edge-1, namespace: delegates}
 spec:
@@ -141,6 +150,7 @@ spec:
   template:
     metadata: {labels: {"harness.io/name": edge-1}}
     spec:
+      securityContext: {fsGroup: 1001}
       containers:
         - name: delegate
           image: harness/delegate:25.09.86700
@@ -160,7 +170,7 @@ spec:
             - {name: client-certificate, mountPath: /etc/mtls, readOnly: true}
             - {name: manager-ca, mountPath: /etc/manager-ca, readOnly: true}
       volumes:
-        - {name: client-certificate, secret: {secretName: edge-1-client-certificate}}
+        - {name: client-certificate, secret: {secretName: edge-1-client-certificate, defaultMode: 0440}}
         - {name: manager-ca, configMap: {name: manager-ca}}
 ---
 apiVersion: v1
@@ -174,6 +184,14 @@ ${indented(rig.manager.serverCa)}
   if (delegate === undefined) throw new Error('the manifest describes no delegate');
   return { ...describedDelegate(text, delegate, { folder: rig.folder }), text };
 }
+
+const tokenSecretOf = ({ acme }: Rig): string => `apiVersion: v1
+kind: Secret
+metadata: {name: edge-1-account-token, namespace: delegates}
+type: Opaque
+data: {DELEGATE_TOKEN: "${encodeDelegateToken(acme.token)}"}
+---
+`;
 
 export const certificateSecret = ({ client }: Rig): string => `apiVersion: v1
 kind: Secret

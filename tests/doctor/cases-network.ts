@@ -207,10 +207,4 @@ export const NETWORK_CASES: readonly Case[] = [
       '{"code":"SERVICE_UNAVAILABLE","message":"starting"}',
     ),
   },
-  {
-    name: 'a path that the manager does not have',
-    cause: 'manager',
-    says: /404 RESOURCE_NOT_FOUND/,
-    broken: (rig) => ({ environment: rig.mtls({ MANAGER_HOST_AND_PORT: `${rig.manager.mtlsUrl('acme')}/harness` }) }),
-  },
 ];

@@ -14,6 +14,8 @@ export interface Case {
   readonly cause: CheckId;
   /** In the evidence of the cause. */
   readonly says: RegExp;
+  /** The one thing to do, where it is not obvious. */
+  readonly does?: RegExp;
   readonly status?: 'fail' | 'warn';
   readonly broken: (rig: Rig) => Partial<DoctorInput> | Promise<Partial<DoctorInput>>;
 }

@@ -30,6 +30,8 @@ export interface DoctorInput {
   readonly files?: FileSource | undefined;
   /** What is wrong with the manifest that the environment comes from; absent without a manifest. */
   readonly manifest?: readonly Finding[] | undefined;
+  /** Where the manifest takes a variable from whose value it does not hold: "the Secret x". */
+  readonly sourceOf?: ((variable: string) => string | null) | undefined;
   /** Epoch milliseconds. */
   readonly now?: (() => number) | undefined;
   /** Name resolution, with `*.localhost` being loopback when not given. */
@@ -45,7 +47,7 @@ export async function examine(input: DoctorInput): Promise<Seen> {
   const limits = { ...TIME_LIMITS, ...input.limits };
   const time = AbortSignal.timeout(limits.totalMs);
   const whole = input.signal === undefined ? time : AbortSignal.any([time, input.signal]);
-  const setup = readSetup(environment);
+  const setup = readSetup(environment, input.sourceOf);
   const { clientCertificate, extraCaFile } = setup;
   const look = (path: string | undefined | null): Promise<FileLook | null> =>
     path == null ? Promise.resolve(null) : lookInTime(files, path, whole);
@@ -219,7 +221,7 @@ class Examination {
   async #log(): Promise<LogService | null> {
     const { logService } = this.#local.setup;
     if (logService === null) return null;
-    const url = `${logService.url}/healthz`;
+    const url = `${logService.url}/ready/healthz`;
     const { host, port } = logService;
     const way = await walk({ ...this.#route, host, port, proxy: proxyFor(this.#local.setup.proxy, host, port) });
     const socket = way.tls?.ok ? way.tls.value : null;
@@ -229,7 +231,7 @@ class Examination {
       socket.destroy();
       return { url, walk: way, server, answer: null };
     }
-    const question = { path: `${logService.basePath}/healthz`, host: hostHeader(logService) };
+    const question = { path: `${logService.basePath}/ready/healthz`, host: hostHeader(logService) };
     return { url, walk: way, server, answer: await this.#ask(socket, question) };
   }
 

@@ -3,12 +3,14 @@ import { check, type DelegateDescription, type Finding } from '@sallyport/manife
 import type { Environment } from './environment.ts';
 import { describedFiles, type FileSource } from './files/file-source.ts';
 import { machineFiles } from './files/machine-files.ts';
+import { outsideReferences } from './manifest-references.ts';
 
 /** What a manifest says about one delegate, in the form in which `diagnose` takes it. */
 export interface DescribedDelegate {
   readonly environment: Environment;
   readonly files: FileSource;
   readonly manifest: readonly Finding[];
+  readonly sourceOf: (variable: string) => string | null;
 }
 
 /**
@@ -21,7 +23,11 @@ export function describedDelegate(
   delegate: DelegateDescription,
   options: { readonly folder: string; readonly elsewhere?: FileSource | undefined },
 ): DescribedDelegate {
-  const inFile = describedFiles(delegate.files.filter(({ hostPath }) => hostPath === undefined));
+  const outside = outsideReferences(text, delegate.line);
+  const inFile = describedFiles(
+    delegate.files.filter(({ hostPath }) => hostPath === undefined),
+    outside.mountedSecrets,
+  );
   const mounts = delegate.files.flatMap(({ path, hostPath }) => (hostPath === undefined ? [] : [{ path, hostPath }]));
   const machine = machineFiles();
   const onHost = (path: string): string | null => {
@@ -39,5 +45,5 @@ export function describedDelegate(
       return look.text === null && options.elsewhere !== undefined ? options.elsewhere.look(path) : look;
     },
   };
-  return { environment: delegate.environment, files, manifest: check(text) };
+  return { environment: delegate.environment, files, manifest: check(text), sourceOf: outside.sourceOf };
 }

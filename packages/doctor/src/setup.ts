@@ -1,13 +1,10 @@
 import { isIP } from 'node:net';
 import { type ProxySettings, readProxySettings, Secret } from '@sallyport/client';
 import type { Environment } from './environment.ts';
+import { missing, type Problem, type SourceOf } from './missing-variable.ts';
 import { readToken, type TokenReading } from './token-form.ts';
 
-/** Something wrong with one variable. */
-export interface Problem {
-  readonly what: string;
-  readonly remedy: string;
-}
+export type { Problem } from './missing-variable.ts';
 
 export interface Address {
   /** `https://host[:port][/base]`, without a slash at the end. */
@@ -40,8 +37,13 @@ const CERTIFICATE = 'DELEGATE_CLIENT_CERTIFICATE_PATH';
 const KEY = 'DELEGATE_CLIENT_CERTIFICATE_KEY_PATH';
 const MANAGER = 'MANAGER_HOST_AND_PORT';
 
-/** Reads the variables that a delegate's connection depends on, as the delegate does; the others are its own matter. */
-export function readSetup(environment: Environment): Setup {
+const NOWHERE = (): null => null;
+
+/**
+ * Reads the variables that a delegate's connection depends on, as the delegate does; the others are its own matter.
+ * `sourceOf` tells where a manifest takes a variable from whose value it does not hold.
+ */
+export function readSetup(environment: Environment, sourceOf: SourceOf = NOWHERE): Setup {
   const problems: Problem[] = [];
   const warnings: Problem[] = misspelt(environment);
   const text = (name: string): string | null => {
@@ -59,7 +61,7 @@ export function readSetup(environment: Environment): Setup {
   };
   const required = <T>(name: string, value: T | null, what: string): T | null => {
     const told = problems.some((problem) => problem.what.startsWith(name));
-    if (value === null && !told) problems.push({ what: `${name} is not set.`, remedy: `Set it to ${what}.` });
+    if (value === null && !told) problems.push(missing(name, `Set it to ${what}.`, sourceOf));
     return value;
   };
 
@@ -86,7 +88,7 @@ export function readSetup(environment: Environment): Setup {
     logService: logService ?? (manager === null ? null : below(manager, '/log-service')),
     accountId: goodAccount ? accountId : null,
     name: name ?? 'doctor',
-    token: readToken(environment),
+    token: readToken(environment, sourceOf),
     clientCertificate,
     extraCaFile: text('SALLYPORT_EXTRA_CA_FILE'),
     proxy: throughProxy ? proxy : null,

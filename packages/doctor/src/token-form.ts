@@ -1,6 +1,7 @@
 import { Secret } from '@sallyport/client';
 import { normaliseDelegateToken } from '@sallyport/protocol';
 import type { Environment } from './environment.ts';
+import { missing, type SourceOf } from './missing-variable.ts';
 
 /** The delegate token as the environment gives it. `problem` says what is wrong with its form, never what it is. */
 export type TokenReading =
@@ -10,12 +11,12 @@ export type TokenReading =
 const GIVE = 'Give the 32 hex characters, or the base64 text that "sallyport token create" shows.';
 
 /** Reads DELEGATE_TOKEN, or its older name ACCOUNT_SECRET. Whether the token is known is not looked at. */
-export function readToken(environment: Environment): TokenReading {
+export function readToken(environment: Environment, sourceOf: SourceOf): TokenReading {
   const variable = environment['DELEGATE_TOKEN']?.trim() ? 'DELEGATE_TOKEN' : 'ACCOUNT_SECRET';
   const text = environment[variable]?.trim() ?? '';
   if (text === '') {
-    const remedy = 'Set it to a delegate token of the account.';
-    return { usable: false, variable: 'DELEGATE_TOKEN', problem: 'DELEGATE_TOKEN is not set.', remedy };
+    const { what, remedy } = missing('DELEGATE_TOKEN', 'Set it to a delegate token of the account.', sourceOf);
+    return { usable: false, variable: 'DELEGATE_TOKEN', problem: what, remedy };
   }
   const hex = normaliseDelegateToken(text);
   if (hex !== null) {

@@ -3,7 +3,7 @@ import { fail, notApplicable, pass, skippedBecause, warn } from '../check.ts';
 import { isAdmission, isCertificateRefusal, isTokenRefusal, readWords } from '../manager-words.ts';
 import { explainName, explainTcp, explainTls, explainTunnel, isCertificateAlert } from '../network/explain.ts';
 import type { LogService, ManagerWords, Seen } from '../seen.ts';
-import { targetOf } from '../setup.ts';
+import { type Setup, targetOf } from '../setup.ts';
 import { quoted } from '../wording.ts';
 
 const REACHED: readonly CheckId[] = ['environment', 'tls', 'tls-inspection', 'server-certificate', 'sni'];
@@ -120,27 +120,36 @@ function logNeeds({ setup }: Seen): readonly CheckId[] {
   return [...REACHED, 'manager', 'client-certificate', 'account', 'mode', 'token'];
 }
 
-const LOG_ADDRESS = 'Check LOG_STREAMING_SERVICE_URL; unset, it is the address of the manager with /log-service.';
+/** The one thing to do about an address of the log service that leads nowhere. */
+function logRemedy({ manager, logService }: Setup): string {
+  const usual = `${manager?.url}/log-service`;
+  return logService?.url === usual
+    ? 'Look at the log of the manager, and at what lies in between: it serves its log service there, and everything else it serves.'
+    : `Set LOG_STREAMING_SERVICE_URL to ${usual}/.`;
+}
 
 function judgeLog({ setup, log }: Seen): Outcome {
   if (log === null || setup.logService === null) return notApplicable('It was not come to.');
   const elsewhere = setup.manager !== null && setup.logService.host !== setup.manager.host;
   const unreachable = log.answer === null || !log.answer.ok;
   if (unreachable)
-    return fail(`The log service at ${log.url} cannot be reached: ${explainWay(setup.logService, log)}`, LOG_ADDRESS);
+    return fail(
+      `The log service at ${log.url} cannot be reached: ${explainWay(setup.logService, log)}`,
+      logRemedy(setup),
+    );
   const answer = log.answer?.ok ? log.answer.value : null;
   const status = answer?.status ?? 0;
   if (status === 404) {
     return warn(
-      `${log.url} is not served (404): task logs go nowhere, tasks run all the same.`,
-      `Update the manager, or look elsewhere: ${LOG_ADDRESS}`,
+      `No log service answers at ${log.url} (404): task logs go nowhere, tasks run all the same.`,
+      logRemedy(setup),
     );
   }
   if (status < 200 || status > 299) {
     const words = answer === null ? null : readWords(answer);
     return fail(
       `${log.url} answered ${status}${words?.message ? `: ${words.message}` : ''}.`,
-      words?.remedy || LOG_ADDRESS,
+      words?.remedy || logRemedy(setup),
     );
   }
   if (elsewhere && setup.clientCertificate !== null) {

@@ -30,8 +30,14 @@ function judgeManifest({ manifest }: Seen) {
   return warn(evidence, errors.length > 0 ? `${first.remedy} ${remedy}` : remedy);
 }
 
-function judgeEnvironment({ setup }: Seen) {
+function judgeEnvironment({ setup, words }: Seen) {
   if (setup.problems.length > 0) return failOf(setup.problems);
+  const { manager } = setup;
+  // A path may be right (a load balancer may serve everything below one): only the answer tells.
+  if (manager !== null && manager.basePath !== '' && words?.code === 'RESOURCE_NOT_FOUND') {
+    const what = `MANAGER_HOST_AND_PORT holds the path ${manager.basePath}, and the manager serves nothing there (404).`;
+    return fail(what, `Set it to scheme, host and port alone: ${new URL(manager.url).origin}.`);
+  }
   const [first] = setup.warnings;
   if (first !== undefined) return warn(sentences(setup.warnings), first.remedy);
   const way = setup.clientCertificate === null ? 'without mTLS' : 'with a client certificate';

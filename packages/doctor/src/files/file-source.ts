@@ -21,9 +21,13 @@ export interface FileSource {
   look(path: string): Promise<FileLook>;
 }
 
-/** The files that a manifest describes, in memory: a key out of a Secret is never written anywhere. */
+/**
+ * The files that a manifest describes, in memory: a key out of a Secret is never written anywhere. `secretsOutside` are
+ * those that it mounts and does not hold.
+ */
 export function describedFiles(
   files: readonly { readonly path: string; readonly content?: string | undefined }[],
+  secretsOutside: readonly string[] = [],
 ): FileSource {
   const known = new Map(files.map(({ path, content }) => [path, content]));
   return {
@@ -33,7 +37,7 @@ export function describedFiles(
       return {
         path,
         text,
-        problem: text === null ? missing(path, known.has(path)) : null,
+        problem: text === null ? missing(path, known.has(path), secretsOutside) : null,
         mode: null,
         links: [],
         isMountPoint: false,
@@ -42,14 +46,23 @@ export function describedFiles(
   };
 }
 
-function missing(path: string, mounted: boolean): { what: string; remedy: string } {
-  return mounted
-    ? {
-        what: `The manifest mounts ${path}, but what it holds is not in the manifest.`,
-        remedy: 'Add the Secret to the file, or give a folder that holds the files with --root.',
-      }
-    : {
-        what: `The manifest mounts nothing at ${path}, or from a Secret that it does not hold.`,
-        remedy: 'Mount the Secret of the client certificate there: "sallyport manifest migrate" does it.',
-      };
+function missing(path: string, mounted: boolean, secretsOutside: readonly string[]): { what: string; remedy: string } {
+  if (mounted) {
+    return {
+      what: `The manifest mounts ${path}, but what it holds is not in the manifest.`,
+      remedy: 'Add the Secret to the file, or give a folder that holds the files with --root.',
+    };
+  }
+  if (secretsOutside.length > 0) {
+    const names = secretsOutside.map((name) => `the Secret ${name}`).join(' and ');
+    return {
+      what: `The manifest mounts nothing at ${path} that it holds: it refers to ${names}, which ${secretsOutside.length > 1 ? 'are' : 'is'} not in the file.`,
+      remedy:
+        'Add the Secret to the file ("kubectl get secret NAME -o yaml"), or give a folder that holds the files with --root.',
+    };
+  }
+  return {
+    what: `The manifest mounts nothing at ${path}.`,
+    remedy: 'Mount the Secret of the client certificate there: "sallyport manifest migrate" does it.',
+  };
 }
