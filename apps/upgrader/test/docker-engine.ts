@@ -11,6 +11,9 @@ export interface Container {
   readonly hostConfig: JsonObject;
   readonly networks: Record<string, JsonObject>;
   readonly imageId: string;
+  /** Volumes by where they are mounted. */
+  readonly volumes: Readonly<Record<string, string>>;
+  startedAt: string;
 }
 
 interface Image {
@@ -38,6 +41,10 @@ export class DockerEngineStandIn {
   /** The process of a container that starts; false: it ends at once. */
   onStart: (container: Container) => boolean | Promise<boolean> = () => true;
   onStop: (container: Container) => void | Promise<void> = () => undefined;
+  /** False: nothing answers that call any more, as if whoever made it were gone. */
+  onCall: (call: string) => boolean = () => true;
+  /** X-Registry-Auth of the pulls. */
+  readonly registryAuth: (string | null)[] = [];
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -56,11 +63,20 @@ export class DockerEngineStandIn {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** `docker pull` and `docker run` before the test begins. */
-  async run(name: string, image: string, body: JsonObject): Promise<Container> {
+  /** `docker pull`, `docker run` and `docker network connect` before the test begins. */
+  async run(
+    name: string,
+    image: string,
+    body: JsonObject,
+    networks: Record<string, JsonObject> = {},
+  ): Promise<Container> {
     this.#pull(image);
     const { body: created } = this.#create(name, { ...body, Image: image });
     const container = this.byName(isObject(created) ? String(created['Id']) : '');
+    for (const [network, endpoint] of Object.entries(networks)) {
+      this.#connect(network, { Container: container.id, EndpointConfig: endpoint });
+    }
+    container.startedAt = new Date().toISOString();
     container.running = await this.onStart(container);
     return container;
   }
@@ -78,6 +94,11 @@ export class DockerEngineStandIn {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString('utf8');
     const url = new URL(request.url ?? '/', 'http://docker');
+    if (!this.onCall(`${request.method} ${url.pathname}`)) return void request.socket.destroy();
+    if (url.pathname.endsWith('/images/create')) {
+      const auth = request.headers['x-registry-auth'];
+      this.registryAuth.push(typeof auth === 'string' ? Buffer.from(auth, 'base64url').toString('utf8') : null);
+    }
     const reply = await this.#answer(request.method ?? 'GET', url, text === '' ? {} : (JSON.parse(text) as JsonObject));
     response.setHeader('Api-Version', '1.47');
     response.writeHead(reply.status, { 'content-type': 'application/json' });
@@ -116,8 +137,10 @@ export class DockerEngineStandIn {
     }
     const starts = action === 'start';
     if (container.running === starts) return { status: 304 };
-    if (starts) container.running = await this.onStart(container);
-    else {
+    if (starts) {
+      container.startedAt = new Date().toISOString();
+      container.running = await this.onStart(container);
+    } else {
       await this.onStop(container);
       container.running = false;
     }
@@ -139,17 +162,36 @@ export class DockerEngineStandIn {
     const { HostConfig, NetworkingConfig, ...given } = body;
     const image = this.images.get(String(given['Image']));
     if (image === undefined) return { status: 404, body: { message: `No such image: ${String(given['Image'])}` } };
-    const id = randomBytes(32).toString('hex');
+    const hostConfig = isObject(HostConfig) ? HostConfig : {};
     const endpoints = isObject(NetworkingConfig) ? NetworkingConfig['EndpointsConfig'] : {};
+    const joined = Object.keys(isObject(endpoints) ? endpoints : {});
+    if (joined.length > 1) {
+      const message = `Container cannot be connected to network endpoints: ${joined.join(', ')}`;
+      return { status: 400, body: { message } };
+    }
+    if (given['Hostname'] && String(hostConfig['NetworkMode']).startsWith('container:')) {
+      const message = 'conflicting options: hostname and the network mode';
+      return { status: 400, body: { message } };
+    }
+    const id = randomBytes(32).toString('hex');
     const networks: Record<string, JsonObject> = {};
     for (const [network, endpoint] of Object.entries(isObject(endpoints) ? endpoints : {})) {
       networks[network] = attached(isObject(endpoint) ? endpoint : {}, id);
     }
     if (Object.keys(networks).length === 0) networks['bridge'] = attached({}, id);
+    const config = { Hostname: id.slice(0, 12), ...withDefaults(given, image.config) };
     this.containers.set(id, {
-      ...{ id, name, running: false, imageId: image.id, networks },
-      config: { Hostname: id.slice(0, 12), ...withDefaults(given, image.config) },
-      hostConfig: isObject(HostConfig) ? HostConfig : {},
+      ...{
+        id,
+        name,
+        running: false,
+        startedAt: '0001-01-01T00:00:00Z',
+        imageId: image.id,
+        networks,
+        config,
+        hostConfig,
+      },
+      volumes: volumesOf(config, hostConfig),
     });
     return { status: 201, body: { Id: id, Warnings: [] } };
   }
@@ -200,11 +242,32 @@ export class DockerEngineStandIn {
   }
 }
 
-function details({ id, name, running, config, hostConfig, networks, imageId }: Container): object {
+function details(container: Container): object {
+  const { id, name, running, startedAt, config, hostConfig, networks, imageId, volumes } = container;
   return {
     ...{ Id: id, Name: `/${name}`, Image: imageId, Config: config, HostConfig: hostConfig },
-    State: { Status: running ? 'running' : 'exited', Running: running, Restarting: false },
+    State: { Status: running ? 'running' : 'exited', Running: running, Restarting: false, StartedAt: startedAt },
     NetworkSettings: { Networks: networks },
+    Mounts: Object.entries(volumes).map(([Destination, Name]) => ({
+      ...{ Type: 'volume', Name, Destination, Driver: 'local', RW: true },
+      Source: `/var/lib/docker/volumes/${Name}/_data`,
+    })),
+  };
+}
+
+/** Those of the settings; each path that the configuration or the image names without a volume gets a new one. */
+function volumesOf(config: JsonObject, hostConfig: JsonObject): Record<string, string> {
+  const binds = Array.isArray(hostConfig['Binds']) ? hostConfig['Binds'].map(String) : [];
+  const mounts = Array.isArray(hostConfig['Mounts']) ? hostConfig['Mounts'].filter(isObject) : [];
+  const fresh = () => randomBytes(32).toString('hex');
+  return {
+    ...Object.fromEntries(
+      Object.keys(isObject(config['Volumes']) ? config['Volumes'] : {}).map((path) => [path, fresh()]),
+    ),
+    ...Object.fromEntries(mounts.map((mount) => [String(mount['Target']), String(mount['Source'] ?? fresh())])),
+    ...Object.fromEntries(
+      binds.filter((bind) => !bind.startsWith('/')).map((bind) => [bind.split(':')[1] ?? '', bind.split(':')[0] ?? '']),
+    ),
   };
 }
 
@@ -214,8 +277,15 @@ function withDefaults(given: JsonObject, image: JsonObject): JsonObject {
   const own = list(given['Env']);
   const nameOf = (variable: string) => variable.split('=')[0];
   const inherited = list(image['Env']).filter((each) => !own.some((mine) => nameOf(mine) === nameOf(each)));
-  const labels = [image['Labels'], given['Labels']].filter(isObject);
-  return { ...image, ...given, Env: [...own, ...inherited], Labels: Object.assign({}, ...labels) };
+  const both = (key: string) => Object.assign({}, ...[image[key], given[key]].filter(isObject)) as JsonObject;
+  // Whoever gives a start command does without the image's arguments.
+  const hasOwnStart = list(given['Entrypoint']).length > 0;
+  const command = list(given['Cmd']).length > 0 ? list(given['Cmd']) : hasOwnStart ? null : (image['Cmd'] ?? null);
+  const start = hasOwnStart ? list(given['Entrypoint']).filter((part) => part !== '') : (image['Entrypoint'] ?? null);
+  return {
+    ...{ ...image, ...given, Env: [...own, ...inherited], Labels: both('Labels'), Volumes: both('Volumes') },
+    ...{ Cmd: command, Entrypoint: start },
+  };
 }
 
 const attached = (endpoint: JsonObject, id: string): JsonObject => ({

@@ -45,20 +45,39 @@ class DockerRig {
     const engine = await DockerEngineStandIn.start(join(folder, 'docker.sock'));
     t.after(() => engine.stop());
     const rig = new DockerRig(t, engine, await dev.account(id), folder);
-    const image = { Cmd: ['./start.sh'], Env: ['JAVA_HOME=/opt/17', 'PATH=/bin'], Labels: { of: 'image' } };
+    const image = {
+      ...{ Cmd: ['./start.sh'], Env: ['JAVA_HOME=/opt/17', 'PATH=/bin'], Labels: { of: 'image' } },
+      Volumes: { '/opt/work': {} },
+    };
     engine.registry.set(OLD, image);
     const next = { ...image, Cmd: ['./start2.sh'], Env: ['JAVA_HOME=/opt/21', 'PATH=/bin'] };
     engine.registry.set(NEW, next);
     engine.registry.set(`harness/delegate@${DIGEST}`, next);
     engine.onStart = (container) => rig.#started(container);
     engine.onStop = (container) => rig.#stopped(container);
-    await engine.run('edge', OLD, {
-      Env: ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${rig.account.token}`],
-      Labels: { own: 'yes' },
-      HostConfig: { Memory: 2147483648, Binds: ['/etc/mtls:/etc/mtls:ro'], RestartPolicy: { Name: 'always' } },
-      NetworkingConfig: { EndpointsConfig: { agents: { Aliases: ['the-delegate'] }, second: {} } },
-    });
+    await rig.#begin();
     return rig;
+  }
+
+  async #begin(): Promise<void> {
+    const settings = {
+      Env: ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${this.account.token}`],
+      Labels: { own: 'yes' },
+      Volumes: { '/cache': {} },
+      HostConfig: {
+        ...{ Memory: 2147483648, Binds: ['/etc/mtls:/etc/mtls:ro', 'kept:/data'], RestartPolicy: { Name: 'always' } },
+        ...{ NetworkMode: 'second', Mounts: [{ Type: 'volume', Target: '/logs' }] },
+      },
+      NetworkingConfig: { EndpointsConfig: { second: { IPAMConfig: { IPv4Address: '10.0.0.9' } } } },
+    };
+    await this.engine.run('edge', OLD, settings, { agents: { Aliases: ['the-delegate'] } });
+  }
+
+  /** Back to one container of the old version. */
+  async restart(): Promise<void> {
+    for (const container of this.engine.containers.values()) await this.#stopped(container);
+    this.engine.containers.clear();
+    await this.#begin();
   }
 
   run(more: Readonly<Record<string, string>> = {}): Promise<Run> {
@@ -120,7 +139,11 @@ test('recreates the container with its own settings and the new image’s, and r
   const variables = ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${rig.account.token}`, 'JAVA_HOME=/opt/21', 'PATH=/bin'];
   assert.deepEqual(after.config['Env'], variables);
   assert.deepEqual(after.config['Labels'], { of: 'image', own: 'yes' });
-  assert.deepEqual(after.hostConfig, before.hostConfig);
+  const { Memory, RestartPolicy, NetworkMode } = before.hostConfig;
+  assert.partialDeepStrictEqual(after.hostConfig, { Memory, RestartPolicy, NetworkMode });
+  assert.deepEqual(after.volumes, before.volumes, 'the same volumes, also those that nobody named');
+  assert.deepEqual(Object.keys(after.volumes).sort(), ['/cache', '/data', '/logs', '/opt/work']);
+  assert.deepEqual(after.networks['second']?.['IPAMConfig'], { IPv4Address: '10.0.0.9' });
   assert.equal(after.config['Hostname'], after.id.slice(0, 12));
   assert.deepEqual(after.networks['agents']?.['Aliases'], ['the-delegate', after.id.slice(0, 12)]);
   assert.deepEqual(Object.keys(after.networks).sort(), ['agents', 'second']);
@@ -250,6 +273,62 @@ test('says what is wrong with a socket, a container that is not there, and one t
   const fleeting = await rig.run();
   assert.equal(fleeting.exit, 2);
   assert.match(fleeting.lines.at(-1)?.msg ?? '', /--rm/);
+});
+
+test('signs in to the image’s registry with what docker login stored, and logs none of it', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-auth');
+  await publish(NEW);
+  const auth = Buffer.from('me:s3cret').toString('base64');
+  const auths = { 'https://index.docker.io/v1/': { auth }, 'other.example.com': { auth: 'eDp5' } };
+  writeFileSync(join(rig.folder, 'config.json'), JSON.stringify({ auths }));
+  const { exit, text } = await rig.run({ UPGRADER_DOCKER_CONFIG: join(rig.folder, 'config.json') });
+  assert.equal(exit, 0, text);
+  const serveraddress = 'https://index.docker.io/v1/';
+  assert.deepEqual(JSON.parse(rig.engine.registryAuth.at(-1) ?? ''), {
+    username: 'me',
+    password: 's3cret',
+    serveraddress,
+  });
+  assert.ok(!text.includes('s3cret') && !text.includes(auth));
+  const named = await rig.run({ UPGRADER_DOCKER_CONFIG: join(rig.folder, 'none.json') });
+  assert.equal(named.exit, 0, 'nothing to pull, nothing to sign in for');
+});
+
+test('killed at any call, the next run leaves one delegate that runs and works', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-killed');
+  const isChange = (call: string) => !call.startsWith('GET');
+  let changes = Number.POSITIVE_INFINITY;
+  for (let survived = 0; survived < changes; survived++) {
+    await rig.restart();
+    // Published anew: the manager does not give a version twice to a delegate that went back from it.
+    await publish(NEW);
+    let seen = 0;
+    rig.engine.onCall = (call) => {
+      if (isChange(call)) seen += 1;
+      return seen <= survived;
+    };
+    await rig.run();
+    if (seen <= survived) changes = seen;
+    rig.engine.onCall = () => true;
+    const next = await rig.run();
+    const left = [...rig.engine.containers.values()].map(({ name, running }) => [name, running]);
+    const text = `after ${survived} changes: ${next.text}`;
+    assert.equal(next.exit, 0, text);
+    assert.deepEqual(left, [['edge', true]], text);
+    assert.equal(rig.engine.byName('edge').config['Image'], NEW, text);
+  }
+  assert.equal(changes, 7, 'pull, rename, stop, create, connect, start, remove; and nothing after that');
+});
+
+test('a delegate that somebody stopped is not started by an upgrade', async (t) => {
+  const rig = await DockerRig.create(t, 'docker-stopped');
+  await publish(NEW);
+  const container = rig.engine.byName('edge');
+  container.running = false;
+  const { exit, text } = await rig.run();
+  assert.equal(exit, 0);
+  assert.match(text, /it is not running, and is left as it is/);
+  assert.deepEqual([rig.engine.byName('edge').id, container.running], [container.id, false]);
 });
 
 test('with a schedule it goes on until it is told to stop', async (t) => {

@@ -1,4 +1,4 @@
-import { parseDocument, visit } from 'yaml';
+import { type Document, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 
 /** Of one key of the file. Numbers, true and false are texts here: an account called 0123 is not the number 123. */
 export type ConfigValue = string | readonly string[];
@@ -6,15 +6,30 @@ export type ConfigValue = string | readonly string[];
 const DEEPEST = 2;
 const MOST_CHARACTERS = 65_536;
 
+export interface ConfigFile {
+  readonly values: Map<string, ConfigValue>;
+  /** Where each key stands, from 1. */
+  readonly lines: Map<string, number>;
+  readonly problems: string[];
+}
+
 /**
  * The keys of a configuration file with their values, those of an inner mapping as `outer.inner`. Lists come as arrays of
  * texts. Returns what is wrong instead: keys that stand there twice, anchors, other YAML documents.
  */
-export function readConfigFile(text: string): { values: Map<string, ConfigValue>; problems: string[] } {
+export function readConfigFile(text: string): ConfigFile {
   const values = new Map<string, ConfigValue>();
-  if (text.length > MOST_CHARACTERS) return { values, problems: [`it is longer than ${MOST_CHARACTERS} characters.`] };
+  const lines = new Map<string, number>();
+  if (text.length > MOST_CHARACTERS)
+    return { values, lines, problems: [`it is longer than ${MOST_CHARACTERS} characters.`] };
+  const counter = new LineCounter();
   // A key that stands there twice would be read one way here and another way by whoever looks at the file.
-  const document = parseDocument(text, { uniqueKeys: true, schema: 'failsafe', prettyErrors: true });
+  const document = parseDocument(text, {
+    uniqueKeys: true,
+    schema: 'failsafe',
+    prettyErrors: true,
+    lineCounter: counter,
+  });
   const problems = [...document.errors, ...document.warnings].map(({ message }) => firstLine(message));
   visit(document, {
     Alias: () => {
@@ -22,9 +37,19 @@ export function readConfigFile(text: string): { values: Map<string, ConfigValue>
       return visit.BREAK;
     },
   });
-  if (problems.length > 0) return { values, problems };
+  if (problems.length > 0) return { values, lines, problems };
   collect(document.toJS() as unknown, '', 0, values, problems);
-  return { values, problems };
+  locate(document, counter, lines);
+  return { values, lines, problems };
+}
+
+function locate(document: Document, counter: LineCounter, lines: Map<string, number>): void {
+  visit(document, {
+    Pair: (_index, pair, ancestors) => {
+      const path = [...ancestors.filter(isPair), pair].map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+      if (isScalar(pair.key) && pair.key.range) lines.set(path.join('.'), counter.linePos(pair.key.range[0]).line);
+    },
+  });
 }
 
 function collect(

@@ -1,6 +1,6 @@
 import { parseImageReference, parseRepository } from '@sallyport/protocol';
 import { CronSchedule } from '../schedule.ts';
-import type { ConfigValue } from './config-file.ts';
+import type { ConfigFile, ConfigValue } from './config-file.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -47,6 +47,7 @@ const VARIABLES: ReadonlySet<string> = new Set([
   'UPGRADER_CONFIG',
   'UPGRADER_TOKEN',
   'UPGRADER_DOCKER_SOCKET',
+  'UPGRADER_DOCKER_CONFIG',
   ...Object.values(KEYS).filter((name) => name?.startsWith('UPGRADER_') === true),
 ] as string[]);
 
@@ -59,8 +60,11 @@ export class Settings {
   readonly values: ReadonlyMap<string, ConfigValue>;
   readonly environment: Environment;
 
-  constructor(values: ReadonlyMap<string, ConfigValue>, environment: Environment) {
+  readonly #lines: ReadonlyMap<string, number>;
+
+  constructor({ values, lines }: Pick<ConfigFile, 'values' | 'lines'>, environment: Environment) {
     this.values = values;
+    this.#lines = lines;
     this.environment = environment;
   }
 
@@ -183,7 +187,8 @@ export class Settings {
   problem(key: string, what: string): void {
     const variable = this.values.has(key) ? null : KEYS[key];
     const name = variable && this.environment['UPGRADER_WORKLOAD_NAME'] !== undefined ? variable : key;
-    this.problems.push(`${name}: ${what}`);
+    const line = this.#lines.get(key);
+    this.problems.push(`${name}: ${what}${line === undefined ? '' : ` (line ${line})`}`);
   }
 
   #variable(key: string): string | null {

@@ -76,10 +76,12 @@ test('every field of the file is read, and the secrets in it are not shown', (t)
   assert.doesNotMatch(`${inspect(config, { depth: 9 })}${JSON.stringify(config)}`, /s3cret|00112233/);
 });
 
-test('unknown keys are an error that names every one of them, wherever they stand', (t) => {
+test('unknown keys are an error that names every one of them and its line, wherever they stand', (t) => {
   const text = problems(t, `${WHOLE}allowedRepository: harness/delegate\nempty:\n  inner: x\nnothing:\n`);
+  const line = WHOLE.split('\n').length;
   assert.match(text, /^allowedRepository: is not a key of the upgrader\. Known keys: mode, dryRun/m);
-  assert.match(text, /^empty\.inner: is not a key/m);
+  assert.match(text, new RegExp(`^allowedRepository: .* \\(line ${line}\\)$`, 'm'));
+  assert.match(text, new RegExp(`^empty\\.inner: is not a key.* \\(line ${line + 2}\\)$`, 'm'));
   assert.match(text, /^nothing: is not a key/m);
   assert.match(
     problems(t, WHOLE.replace('  accountId', '  clientCertificateFilePath: /x\n  accountId')),
@@ -148,6 +150,7 @@ test('the docker form needs no file', () => {
     UPGRADER_WORKLOAD_NAME: 'edge',
     UPGRADER_TOKEN: TOKEN,
     SCHEDULE: '0 */1 * * *',
+    HOME: '/srv',
     UPGRADER_ALLOWED_REPOSITORIES: 'harness/delegate,mirror.example.com/harness/*',
   });
   assert.deepEqual([accountId, managerUrl], ['acme', 'https://manager.example.com']);
@@ -156,6 +159,7 @@ test('the docker form needs no file', () => {
     platform: 'docker',
     containerName: 'edge',
     socketPath: '/var/run/docker.sock',
+    dockerConfig: { path: '/srv/.docker/config.json', mayBeMissing: true },
     registrationMs: 300_000,
     schedule: '0 */1 * * *',
   });

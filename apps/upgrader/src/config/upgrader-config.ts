@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type ProxySettings, Secret } from '@sallyport/client';
 import { normaliseDelegateToken } from '@sallyport/protocol';
+import type { DockerConfigFile } from '../docker/registry-credentials.ts';
 import { readConfigFile } from './config-file.ts';
 import { checkKeys, type Environment, Settings } from './settings.ts';
 import { readProxy } from './upgrader-proxy.ts';
@@ -23,6 +24,8 @@ export type Target =
       readonly platform: 'docker';
       readonly containerName: string;
       readonly socketPath: string;
+      /** The config.json of Docker with the credentials of registries. */
+      readonly dockerConfig: DockerConfigFile;
       readonly registrationMs: number;
       /** Cron schedule; null: once. */
       readonly schedule: string | null;
@@ -78,8 +81,9 @@ export function readUpgraderConfig(environment: Environment = process.env): Upgr
   const path = environment['UPGRADER_CONFIG'] ?? DEFAULT_FILE;
   const docker = environment['UPGRADER_WORKLOAD_NAME'] !== undefined;
   const text = readText(path, docker && environment['UPGRADER_CONFIG'] === undefined);
-  const { values, problems } = text === null ? { values: new Map(), problems: [] } : readConfigFile(text);
-  const settings = new Settings(values, environment);
+  const file = text === null ? { values: new Map(), lines: new Map(), problems: [] } : readConfigFile(text);
+  const { problems } = file;
+  const settings = new Settings(file, environment);
   settings.problems.push(...problems.map((problem) => `${path}: ${problem}`));
   if (problems.length === 0) {
     checkKeys(settings);
@@ -137,9 +141,18 @@ function dockerTarget(settings: Settings): Target {
     platform: 'docker',
     containerName: settings.name('workloadName', 'the name of the container', CONTAINER_NAME),
     socketPath: settings.environment['UPGRADER_DOCKER_SOCKET'] ?? DEFAULT_SOCKET,
+    dockerConfig: dockerConfigFile(settings.environment),
     registrationMs: settings.minutes('registrationMinutes', 5),
     schedule: settings.schedule(),
   };
+}
+
+/** Where `docker login` writes, unless another file is named. */
+function dockerConfigFile(environment: Environment): DockerConfigFile {
+  const named = environment['UPGRADER_DOCKER_CONFIG'];
+  if (named) return { path: named, mayBeMissing: false };
+  const folder = environment['DOCKER_CONFIG'] || join(environment['HOME'] ?? homedir(), '.docker');
+  return { path: join(folder, 'config.json'), mayBeMissing: true };
 }
 
 function readToken(settings: Settings): Secret {

@@ -10,6 +10,7 @@ export const ContainerConfig = Type.Object({
   Image: Type.String(),
   Hostname: Type.Optional(Type.String()),
   Env: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  StopTimeout: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
 });
 
 /** What `GET /containers/{id}/json` says, as far as it is read; what else there is goes along untouched. */
@@ -17,10 +18,26 @@ export const ContainerDetails = Type.Object({
   Id: Type.String(),
   Name: Type.String(),
   Image: Type.String(),
-  State: Type.Object({ Running: Type.Boolean(), Restarting: Type.Optional(Type.Boolean()) }),
+  State: Type.Object({
+    Running: Type.Boolean(),
+    Restarting: Type.Optional(Type.Boolean()),
+    StartedAt: Type.Optional(Type.String()),
+  }),
   Config: Type.Intersect([Loose, ContainerConfig]),
   HostConfig: Type.Intersect([Loose, Type.Object({ AutoRemove: Type.Optional(Type.Boolean()) })]),
-  NetworkSettings: Type.Object({ Networks: Type.Optional(Type.Record(Type.String(), Loose)) }),
+  NetworkSettings: Type.Object({
+    Networks: Type.Optional(Type.Union([Type.Record(Type.String(), Loose), Type.Null()])),
+  }),
+  Mounts: Type.Optional(
+    Type.Array(
+      Type.Object({
+        Type: Type.Optional(Type.String()),
+        Name: Type.Optional(Type.String()),
+        Destination: Type.String(),
+        RW: Type.Optional(Type.Boolean()),
+      }),
+    ),
+  ),
 });
 export type ContainerDetails = Static<typeof ContainerDetails>;
 
@@ -44,6 +61,7 @@ interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
 
@@ -56,7 +74,8 @@ export class DockerEngine {
   constructor(socketPath: string, timeoutMs: number) {
     this.#socketPath = socketPath;
     this.#timeoutMs = timeoutMs;
-    this.#agent = new Agent({ connect: { socketPath }, headersTimeout: PULL_TIMEOUT_MS, bodyTimeout: PULL_TIMEOUT_MS });
+    // Each call has its own end.
+    this.#agent = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 });
   }
 
   async close(): Promise<void> {
@@ -84,11 +103,12 @@ export class DockerEngine {
 
   /**
    * Pulls an image. The engine answers 200 as soon as it begins and tells a failure in one of the lines that follow, so
-   * that the answer's status says nothing.
+   * that the answer's status says nothing. `credentials` is the registry's, for the engine to sign in with; null: none.
    */
-  async pull(repository: string, tagOrDigest: string): Promise<void> {
+  async pull(repository: string, tagOrDigest: string, credentials: string | null): Promise<void> {
     const text = await this.#call({
       ...{ method: 'POST', path: '/images/create', timeoutMs: PULL_TIMEOUT_MS },
+      ...(credentials !== null && { headers: { 'x-registry-auth': credentials } }),
       query: { fromImage: repository, tag: tagOrDigest },
     });
     for (const line of (text ?? '').split('\n').filter((each) => each.trim() !== '')) {
@@ -97,7 +117,7 @@ export class DockerEngine {
       throw new UpgradeError(
         EXIT.platform,
         `Docker cannot pull ${repository} at ${tagOrDigest}: ${progress.error}`,
-        'Check that the image is in the registry and that Docker may read it.',
+        'Check that the image is in the registry, and that its credentials are in the config.json of Docker that this program reads.',
       );
     }
   }
@@ -134,7 +154,7 @@ export class DockerEngine {
 
   /** The text of the answer; null for one of the statuses that are expected beside success. Throws UpgradeError. */
   async #call(
-    { method, path, query, body, timeoutMs }: Call,
+    { method, path, query, body, headers = {}, timeoutMs }: Call,
     expected: readonly number[] = [],
   ): Promise<string | null> {
     const what = `${method} ${path}`;
@@ -146,7 +166,8 @@ export class DockerEngine {
         method,
         dispatcher: this.#agent,
         signal: AbortSignal.timeout(timeoutMs ?? this.#timeoutMs),
-        ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       status = answer.statusCode;
       text = await answer.body.text();

@@ -6,6 +6,7 @@ import type { Target, UpgraderConfig } from '../config/upgrader-config.ts';
 import { decide, withoutMirror } from '../decision/decide.ts';
 import type { UpgradeChecks } from '../manager/upgrade-checks.ts';
 import { type ContainerDetails, DockerEngine, withoutSlash } from './engine.ts';
+import { registryCredentials } from './registry-credentials.ts';
 import { replacementOf } from './replacement.ts';
 
 type DockerTarget = Extract<Target, { platform: 'docker' }>;
@@ -45,14 +46,19 @@ export async function upgradeContainer(
 }
 
 async function upgrade(parts: Parts): Promise<void> {
-  const { engine, checks, config, target, logger } = parts;
+  const { checks, config, target, logger } = parts;
   const { containerName } = target;
   const old = await finishInterrupted(parts);
   if (old === null) return;
+  const what = `container ${containerName}`;
+  if (!old.State.Running && old.State.Restarting !== true) {
+    // Somebody stopped it: an upgrade would start it again.
+    logger.info(`${what}: it is not running, and is left as it is`);
+    return;
+  }
   const current = old.Config.Image;
   const answer = await checks.delegate(withoutMirror(current, config.images), delegateNameOf(old));
   const decision = decide(current, answer, config.images);
-  const what = `container ${containerName}`;
   if (decision.action === 'refuse') throw new UpgradeError(EXIT.refused, `${what}: ${decision.why}`, decision.remedy);
   logger.info(`${what}: ${decision.why}`);
   if (decision.action === 'keep') return;
@@ -70,13 +76,13 @@ async function upgrade(parts: Parts): Promise<void> {
   // Before anything is stopped: a registry that is down costs no delegate.
   const image = parseImageReference(decision.image);
   if (image === null) throw new Error(`${decision.image} was decided on and is no image reference`);
-  await pull(engine, image, decision.image, logger);
+  await pull(parts, image, decision.image);
   await replace(parts, old, decision.image);
 }
 
-async function pull(engine: DockerEngine, image: ImageReference, text: string, logger: Logger): Promise<void> {
+async function pull({ engine, target, logger }: Parts, image: ImageReference, text: string): Promise<void> {
   const repository = image.registry === null ? image.path : `${image.registry}/${image.path}`;
-  await engine.pull(repository, image.digest ?? image.tag ?? '');
+  await engine.pull(repository, image.digest ?? image.tag ?? '', registryCredentials(target.dockerConfig, image));
   // An image that was pulled by its digest is known by that only.
   const local = image.digest === null ? text : `${repository}@${image.digest}`;
   const details = await engine.image(local);
@@ -88,20 +94,22 @@ async function pull(engine: DockerEngine, image: ImageReference, text: string, l
 
 /** Old aside, new in its place; back again when the new one does not register. */
 async function replace(parts: Parts, old: ContainerDetails, image: string): Promise<void> {
-  const { engine, checks, config, target, logger } = parts;
+  const { engine, target, logger } = parts;
   const { containerName } = target;
   const { body, otherNetworks } = replacementOf(old, await engine.image(old.Image), image);
   await engine.rename(old.Id, asideName(containerName));
   let created: string | null = null;
   let failure: UpgradeError | null;
   try {
-    logger.info(`container ${containerName}: stopping; running tasks have ${GRACE_SECONDS} seconds to end`);
-    await engine.stop(old.Id, GRACE_SECONDS);
+    // Longer when the container was started for longer tasks.
+    const graceSeconds = Math.max(GRACE_SECONDS, old.Config.StopTimeout ?? 0);
+    logger.info(`container ${containerName}: stopping; running tasks have ${graceSeconds} seconds to end`);
+    await engine.stop(old.Id, graceSeconds);
     created = await engine.create(containerName, body);
     for (const [network, endpoint] of otherNetworks) await engine.connect(network, created, endpoint);
     const since = Date.now();
     await engine.start(created);
-    await checks.delegate(withoutMirror(image, config.images), delegateNameOf(old));
+    await tell(parts, old, image);
     failure = await registrationFailure(parts, created, image, since);
   } catch (error) {
     if (!(error instanceof UpgradeError)) throw error;
@@ -124,19 +132,22 @@ async function replace(parts: Parts, old: ContainerDetails, image: string): Prom
   );
 }
 
-async function rollBack(
-  { engine, checks, config, target, logger }: Parts,
-  old: ContainerDetails,
-  created: string | null,
-): Promise<void> {
+async function rollBack(parts: Parts, old: ContainerDetails, created: string | null): Promise<void> {
+  const { engine, target, logger } = parts;
   const { containerName } = target;
   logger.warn(`container ${containerName}: going back to ${old.Config.Image}`);
   if (created !== null) await engine.remove(created);
-  await engine.rename(old.Id, containerName);
+  // Its name last: whoever is killed in between leaves a name that says that there is something to finish.
   await engine.start(old.Id);
+  await engine.rename(old.Id, containerName);
+  // So that the manager knows at once.
+  await tell(parts, old, old.Config.Image);
+}
+
+/** Tells the manager what runs now. It may be away for a moment, and is told at the next run then. */
+async function tell({ checks, config, logger }: Parts, container: ContainerDetails, image: string): Promise<void> {
   try {
-    // So that the manager knows at once.
-    await checks.delegate(withoutMirror(old.Config.Image, config.images), delegateNameOf(old));
+    await checks.delegate(withoutMirror(image, config.images), delegateNameOf(container));
   } catch (error) {
     if (!(error instanceof UpgradeError)) throw error;
     logger.warn(`the manager was not told: ${error.message}`);
@@ -203,8 +214,11 @@ async function actualName(engine: DockerEngine, name: string): Promise<string> {
   );
 }
 
-/** What an upgrader that was killed half-way left: the new container stays when its delegate is connected, else the old one goes back. */
-/** The container as it is now; null for a dry run that would have to finish something first. */
+/**
+ * Finishes what an upgrader that was killed half-way left: the new container stays when its delegate registers within the
+ * time that it has from its start, else the old one goes back. Returns the container as it is then; null for a dry run
+ * that would have to finish something first.
+ */
 async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null> {
   const { engine, config, target, logger } = parts;
   const { containerName } = target;
@@ -216,8 +230,14 @@ async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null>
       return null;
     }
     const begun = await engine.container(containerName);
-    if (begun !== null && (await isConnected(parts, begun))) await engine.remove(aside.Id);
-    else await rollBack(parts, aside, begun?.Id ?? null);
+    const failure = begun === null ? null : await beginningFailure(parts, begun);
+    if (begun !== null && failure === null) {
+      await engine.remove(aside.Id);
+      logger.info(`container ${containerName}: the delegate registered; the old container is removed`);
+    } else {
+      if (failure !== null) logger.warn({ remedy: failure.remedy }, `container ${containerName}: ${failure.message}`);
+      await rollBack(parts, aside, begun?.Id ?? null);
+    }
   }
   const container = await engine.container(containerName);
   if (container !== null) return container;
@@ -228,14 +248,14 @@ async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null>
   );
 }
 
-async function isConnected({ checks, config }: Parts, container: ContainerDetails): Promise<boolean> {
-  const { connected } = await checks.registered({
-    delegateName: delegateNameOf(container),
-    imageTag: withoutMirror(container.Config.Image, config.images),
-    hostName: container.Config.Hostname ?? '',
-    since: 0,
-  });
-  return connected;
+/** Why a container that an earlier run started is no good; null when it is. */
+async function beginningFailure(parts: Parts, begun: ContainerDetails): Promise<UpgradeError | null> {
+  const image = begun.Config.Image;
+  // Of one that never started it is the year 1.
+  const startedAt = Math.max(0, Date.parse(begun.State.StartedAt ?? '') || 0);
+  // The run that started it may have ended before it could say so.
+  if (begun.State.Running) await tell(parts, begun, image);
+  return registrationFailure(parts, begun.Id, image, Math.min(startedAt, Date.now()));
 }
 
 function delegateNameOf({ Config, Name }: ContainerDetails): string {
