@@ -56,9 +56,10 @@ export interface Fixed {
 /** Mends what can be mended without knowing more than the file says: names that do not match, decimal modes, fields out of place. */
 export function fix(text: string, context: CheckContext = {}): Fixed {
   const source = new EditableText(text);
-  const applied = examine(source, context).flatMap(({ file, problems }) =>
-    settle(file, () => undefined, [problems], isSafe),
-  );
+  const examinations = examine(source, context);
+  const [first] = examinations;
+  const rules = examinations.map(({ problems }) => problems);
+  const applied = first ? settle(first.file, () => undefined, [rules], isSafe) : [];
   return {
     text: source.text,
     fixed: applied

@@ -18,6 +18,7 @@ export interface CheckContext {
 
 /** One delegate (or the whole file) under examination: the text, and what is wrong with it as it stands now. */
 export interface Examination {
+  /** One for all examinations of a text. */
   readonly file: SettlingFile;
   /** It is a delegate (or the upgrader of a config of its own), not the file. */
   readonly delegate: boolean;

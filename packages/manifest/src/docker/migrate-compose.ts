@@ -1,7 +1,7 @@
 import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
 import { at } from '../edit/repair.ts';
-import { settle } from '../edit/settle.ts';
+import { inOrder, settle } from '../edit/settle.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -41,7 +41,7 @@ export function migrateCompose(text: string, endpoint: Endpoint, options: Migrat
     begun: begunInContainer(variables, serviceMounts(chosen.service)),
     atEndpoint: variables.some((each) => each.name === 'MANAGER_HOST_AND_PORT' && each.value === endpoint.url),
   };
-  const applied = settle(file, read, composeRules);
+  const applied = settle(file, read, inOrder(composeRules));
   const place = at(read().delegate.service);
   const left = composeRules.flatMap((rule) => [...rule(read())]);
   return {

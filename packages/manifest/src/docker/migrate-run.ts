@@ -1,6 +1,6 @@
 import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
-import { settle } from '../edit/settle.ts';
+import { inOrder, settle } from '../edit/settle.ts';
 import type { ShellWord } from '../edit/shell-words.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -39,7 +39,7 @@ export function migrateDockerCommand(text: string, endpoint: Endpoint, options: 
     begun: begunInContainer(chosen.variables, chosen.mounts),
     atEndpoint: chosen.variables.some((each) => each.name === 'MANAGER_HOST_AND_PORT' && each.value === endpoint.url),
   };
-  const applied = settle({ source, parts: [] }, read, runRules);
+  const applied = settle({ source, parts: [] }, read, inOrder(runRules));
   const place = { part: wholeFile, offset: read().delegate.image.start };
   const left = runRules.flatMap((rule) => [...rule(read())]);
   return {

@@ -89,7 +89,9 @@ export class YamlCursor {
 
   /** The value of a key; with duplicate keys the last, as Kubernetes reads it. Own keys win over merged ones. */
   get(key: string): YamlCursor | undefined {
-    return this.pairs(key).at(-1) ?? this.#merged(key);
+    if (!isMap(this.node)) return undefined;
+    const pair = this.node.items.findLast((each) => keyText(each) === key);
+    return pair ? this.#child(pair, key, 'own') : this.#merged(key);
   }
 
   at(...path: readonly string[]): YamlCursor | undefined {
@@ -140,6 +142,7 @@ export class YamlCursor {
   }
 
   #merged(key: string): YamlCursor | undefined {
+    if (!isMap(this.node) || !this.node.items.some((pair) => keyText(pair) === '<<')) return undefined;
     for (const source of this.#mergeSources()) {
       const found = source.get(key);
       if (found && found.link.kind === 'pair') return this.#child(found.link.pair, key, 'merge');

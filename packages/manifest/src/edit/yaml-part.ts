@@ -22,8 +22,34 @@ export interface ParsedYaml {
   readonly fault: YamlFault | undefined;
 }
 
-/** Parses one document. Duplicate keys are let through: people make them, and the migration merges or refuses them itself. */
+// Callers read a file, look into its Secrets, migrate it and migrate it again to be sure: each time the same documents. What
+// was read lately is kept, up to this many characters; documents are never changed.
+const mostKept = 262_144;
+const lately = new Map<string, ParsedYaml>();
+let kept = 0;
+
+/** Reads one document, or takes it from what was read lately. */
 export function parseYaml(text: string): ParsedYaml {
+  const known = lately.get(text);
+  if (known) {
+    lately.delete(text); // and last in line again
+    lately.set(text, known);
+    return known;
+  }
+  const fresh = parse(text);
+  if (text.length > mostKept) return fresh;
+  lately.set(text, fresh);
+  kept += text.length;
+  for (const oldest of lately.keys()) {
+    if (kept <= mostKept) break;
+    lately.delete(oldest);
+    kept -= oldest.length;
+  }
+  return fresh;
+}
+
+/** Parses one document. Duplicate keys are let through: people make them, and the migration merges or refuses them itself. */
+function parse(text: string): ParsedYaml {
   const document = parseDocument(text, {
     uniqueKeys: false,
     merge: true,

@@ -16,16 +16,38 @@ export interface Quoting {
 
 export const plainQuoting: Quoting = { keys: 'plain', value: () => 'plain', needed: 'double', padding: false };
 
+// Nodes are never changed, and several places of one collection are asked about.
+const learnt = new WeakMap<Node, Habits>();
+const inDocument = new WeakMap<Node, 'single' | 'double'>();
+
 /** Learns it from a collection and what is in it; from the ones around it as long as there is nothing to learn. */
 export function quotingAround(cursor: YamlCursor): Quoting {
-  const learnt = new Habits();
-  for (let at: YamlCursor | undefined = cursor; at; at = at.parent) {
-    // The habit is that of the nearest collection; one that has no quotes at all leaves it to those around which to use.
-    if (learnt.empty) learnt.read(at.node, undefined, at.part.text);
-    learnt.readQuotes(at.node);
-    if (!learnt.empty && learnt.quoted) break;
-  }
-  return learnt;
+  const root = cursor.chain()[0] ?? cursor;
+  let habits = habitsOf(cursor, root);
+  for (let at = cursor.parent; at && habits.empty; at = at.parent) habits = habitsOf(at, root);
+  return habits;
+}
+
+function habitsOf({ node, part }: YamlCursor, root: YamlCursor): Habits {
+  const habits = learnt.get(node) ?? new Habits(node, part.text, root.node);
+  learnt.set(node, habits);
+  return habits;
+}
+
+/** The quotes that a document mostly has. */
+function quotesIn(root: Node): 'single' | 'double' {
+  const known = inDocument.get(root);
+  if (known) return known;
+  const quotes = new Votes();
+  visit(root, {
+    Scalar: (_, scalar) => {
+      const style = styleOf(scalar);
+      if (style !== 'plain') quotes.add(style);
+    },
+  });
+  const found = quotes.winner === 'single' ? 'single' : 'double';
+  inDocument.set(root, found);
+  return found;
 }
 
 /** Text that YAML takes for text without quotes: only where it has some all the same, somebody wanted them. */
@@ -38,20 +60,21 @@ function needsNone(text: string): boolean {
 class Habits implements Quoting {
   readonly #keys = new Votes();
   readonly #all = new Votes();
-  readonly #quotes = new Votes();
   readonly #byKey = new Map<string, Votes>();
+  readonly #root: Node;
   #padding: boolean | undefined;
+
+  constructor(node: Node, text: string, root: Node) {
+    this.#root = root;
+    this.#read(node, undefined, text);
+  }
 
   get empty(): boolean {
     return this.#keys.total === 0 && this.#all.total === 0;
   }
 
-  get quoted(): boolean {
-    return this.#quotes.total > 0;
-  }
-
   get needed(): 'single' | 'double' {
-    return this.#quotes.winner === 'single' ? 'single' : 'double';
+    return quotesIn(this.#root);
   }
 
   get keys(): ScalarStyle {
@@ -69,25 +92,16 @@ class Habits implements Quoting {
     return (own ?? this.#all).winner;
   }
 
-  readQuotes(node: Node): void {
-    visit(node, {
-      Scalar: (_, scalar) => {
-        const style = styleOf(scalar);
-        if (style !== 'plain') this.#quotes.add(style);
-      },
-    });
-  }
-
-  read(node: unknown, key: string | undefined, text: string): void {
+  #read(node: unknown, key: string | undefined, text: string): void {
     if (isMap(node)) {
       if (node.flow && node.items.length > 0) this.#padding ??= text[(node.range?.[0] ?? 0) + 1] === ' ';
       for (const pair of node.items) {
         const name = isScalar(pair.key) && typeof pair.key.value === 'string' ? pair.key.value : undefined;
         if (name !== undefined && needsNone(name)) this.#keys.add(styleOf(pair.key as Node));
-        this.read(pair.value, name, text);
+        this.#read(pair.value, name, text);
       }
     } else if (isSeq(node)) {
-      for (const item of node.items) if (!isPair(item)) this.read(item, key, text);
+      for (const item of node.items) if (!isPair(item)) this.#read(item, key, text);
     } else if (isScalar(node) && typeof node.value === 'string' && needsNone(node.value)) {
       const style = styleOf(node);
       this.#all.add(style);

@@ -1,6 +1,6 @@
 import { uncheckedCertificate } from '../credentials.ts';
 import { EditableText } from '../edit/editable-text.ts';
-import { type Rule, settle } from '../edit/settle.ts';
+import { inOrder, type Rule, settle } from '../edit/settle.ts';
 import { insertAfter, type ShellCommand, type ShellWord, setInWord, shellCommands } from '../edit/shell-words.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -57,7 +57,7 @@ export function migrateHelmCommand(text: string, endpoint: Endpoint, options: Mi
     endpoint,
     secretName: wanted,
   });
-  const applied = settle({ source, parts: [] }, read, helmCommandRules);
+  const applied = settle({ source, parts: [] }, read, inOrder(helmCommandRules));
   const left = [...helmCommandRules.flatMap((rule) => [...rule(read())]), ...valueFileAdvice(read().helm)];
   const place = placeOf(read().helm.release);
   return {

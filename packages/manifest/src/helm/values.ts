@@ -2,7 +2,7 @@ import { uncheckedCertificate } from '../credentials.ts';
 import { delegateWishes } from '../delegate-variables.ts';
 import { EditableText } from '../edit/editable-text.ts';
 import { at, repairAt } from '../edit/repair.ts';
-import { type Rule, settle } from '../edit/settle.ts';
+import { inOrder, type Rule, settle } from '../edit/settle.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
 import { addPair, edit, setScalar } from '../edit/yaml-edits.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
@@ -47,7 +47,7 @@ export function migrateHelmValues(text: string, endpoint: Endpoint, options: Mig
     secretName: wanted,
     continuousIntegration: options.continuousIntegration ?? false,
   });
-  const applied = settle(file, read, valuesRules);
+  const applied = settle(file, read, inOrder(valuesRules));
   const left = valuesRules.flatMap((rule) => [...rule(read())]);
   const place = at(read().values);
   return {

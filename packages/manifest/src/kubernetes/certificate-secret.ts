@@ -51,8 +51,8 @@ export function planSecret(
   const meant = new Set([wishes.secretName, mounted, standard, ...own]);
   // Another certificate in the file must not be taken for this delegate's: it would be overwritten.
   const plausible = (secret: KubernetesObject) =>
-    !belongsToAnother(secret, delegate, objects) &&
-    (meant.has(secret.name) || (wishes.alone && /mtls|cert|delegate/i.test(secret.name)));
+    (meant.has(secret.name) || (wishes.alone && /mtls|cert|delegate/i.test(secret.name))) &&
+    !belongsToAnother(secret, delegate, objects);
   const pure = holders.filter((secret) => !holdsToken(secret) && plausible(secret));
   const mixed = holders.filter((secret) => holdsToken(secret) && (wishes.alone || own.has(secret.name)));
 

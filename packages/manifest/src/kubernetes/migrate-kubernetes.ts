@@ -13,7 +13,7 @@ import { certificateEntry } from './certificate-secret.ts';
 import { certificateVolume } from './certificate-volume.ts';
 import { chooseDelegate, refuseUnfit, sameDelegate } from './refusals.ts';
 import { advice } from './rules/advice.ts';
-import { kubernetesRules } from './rules.ts';
+import { kubernetesRules, kubernetesStages } from './rules.ts';
 import { type KubernetesScene, sceneOf, type Target } from './scene.ts';
 import { fileNameFault, secretManifest } from './secret-manifest.ts';
 import { refuseSecrets } from './secret-refusals.ts';
@@ -40,17 +40,17 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
   const before = read();
   refuseUnfit(before, source);
   refuseSecrets(before, source, options.inspector);
-  const secrets = secretNames(before);
-  const kept = untouched(before, secrets);
   const progress = { begun: mtlsBegun(before), atEndpoint: atEndpoint(before) };
 
-  const applied = settle(file, read, kubernetesRules);
+  const applied = settle(file, read, kubernetesStages);
   const after = read();
   refuseDuplicates(
     file,
     after.upgrader.configs.map((config) => config.root),
   );
-  const touched = firstTouched(kept, untouched(after, secrets));
+  const secrets = secretNames(before);
+  const touched =
+    source.text === text ? undefined : firstTouched(untouched(before, secrets), untouched(after, secrets));
   if (touched) {
     const message = `The change would reach parts of the ${touched.kind} "${touched.name}" that mTLS does not concern: it is written in a way that is not understood here. Change it by hand.`;
     throw refusal(source, 'SHAPE_UNSUPPORTED', message, touched.root);

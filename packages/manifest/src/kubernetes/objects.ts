@@ -14,11 +14,19 @@ export interface KubernetesObject {
   readonly inlinePatch: boolean;
 }
 
-export function objectsOf(file: YamlFile): KubernetesObject[] {
-  return file.parts.flatMap((part) => {
-    const root = YamlCursor.root(part);
-    return root ? objectsIn(root, false) : [];
-  });
+// As long as the text does not change, so do neither its parts nor its objects: each delegate asks for all of them.
+const known = new WeakMap<readonly YamlPart[], readonly KubernetesObject[]>();
+
+export function objectsOf(file: YamlFile): readonly KubernetesObject[] {
+  const { parts } = file;
+  const found =
+    known.get(parts) ??
+    parts.flatMap((part) => {
+      const root = YamlCursor.root(part);
+      return root ? objectsIn(root, false) : [];
+    });
+  known.set(parts, found);
+  return found;
 }
 
 function objectsIn(root: YamlCursor, inlinePatch: boolean): KubernetesObject[] {

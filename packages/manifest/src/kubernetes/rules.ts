@@ -5,19 +5,18 @@ import { duplicateKeys } from './rules/duplicate-keys.ts';
 import { misplacedLists } from './rules/misplaced-lists.ts';
 import { secretRules } from './rules/secret-rules.ts';
 import { upgraderVariableRules, variableRules } from './rules/variable-rules.ts';
-import { volumeRules } from './rules/volume-rules.ts';
+import { delegateVolumes, upgraderVolumes } from './rules/volume-rules.ts';
 import type { KubernetesScene } from './scene.ts';
 
-/** The way of a Kubernetes manifest to mTLS, in the order in which it is taken: what stands wrong first, then Secret, variables, volumes, upgrader. */
-export const kubernetesRules: readonly Rule<KubernetesScene>[] = [
-  duplicateKeys,
-  misplacedLists,
-  secretRules,
-  variableRules,
-  volumeRules,
-  upgraderVariableRules,
-  upgraderConfigs,
+/** The way of a Kubernetes manifest to mTLS, in the order in which it is taken: what stands wrong first, then the Secret, then all that names it. */
+export const kubernetesStages: readonly (readonly Rule<KubernetesScene>[])[] = [
+  [duplicateKeys],
+  [misplacedLists],
+  [secretRules],
+  [variableRules, delegateVolumes, upgraderVolumes, upgraderVariableRules, upgraderConfigs],
 ];
+
+export const kubernetesRules: readonly Rule<KubernetesScene>[] = kubernetesStages.flat();
 
 function* upgraderConfigs(scene: KubernetesScene): Iterable<Problem> {
   for (const { root } of scene.upgrader.configs) if (root) yield* upgraderConfigRules(root, scene.target.endpoint);

@@ -12,7 +12,15 @@ export interface SecretEntry {
 }
 
 /** The entries of a Secret by key. `stringData` wins over `data`, as in Kubernetes. */
-export function secretText(secret: KubernetesObject): Map<string, SecretEntry> {
+export function secretText(secret: KubernetesObject): ReadonlyMap<string, SecretEntry> {
+  const found = known.get(secret) ?? entriesOf(secret);
+  known.set(secret, found);
+  return found;
+}
+
+const known = new WeakMap<KubernetesObject, ReadonlyMap<string, SecretEntry>>();
+
+function entriesOf(secret: KubernetesObject): Map<string, SecretEntry> {
   const entries = new Map<string, SecretEntry>();
   for (const field of ['data', 'stringData'] as const) {
     const map = secret.root.get(field);

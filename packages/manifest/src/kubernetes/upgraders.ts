@@ -27,7 +27,7 @@ export function upgraderOf(
   onlyDelegate: boolean,
 ): Upgrader {
   const near = (object: KubernetesObject) => sameNamespace(object, delegate.object);
-  const allConfigs = objects.filter((object) => object.kind === 'ConfigMap' && near(object)).flatMap(configsIn);
+  const allConfigs = configsOf(objects).filter((config) => near(config.object));
   const named = allConfigs.filter((config) => config.workloadName === delegate.object.name || config.fault);
   const configs = named.length > 0 ? named : onlyDelegate && allConfigs.length === 1 ? allConfigs : [];
 
@@ -38,6 +38,15 @@ export function upgraderOf(
   const likely = allJobs.filter((job) => job.object.name.startsWith(`${delegate.object.name}-`));
   const jobs = mounting.length > 0 ? mounting : onlyDelegate && allJobs.length === 1 ? allJobs : likely;
   return { configs, jobs };
+}
+
+const known = new WeakMap<readonly KubernetesObject[], readonly UpgraderConfig[]>();
+
+/** Every upgrader's config of the file, parsed once for all delegates. */
+function configsOf(objects: readonly KubernetesObject[]): readonly UpgraderConfig[] {
+  const found = known.get(objects) ?? objects.filter((object) => object.kind === 'ConfigMap').flatMap(configsIn);
+  known.set(objects, found);
+  return found;
 }
 
 /** The ConfigMaps that a job mounts. */

@@ -24,7 +24,15 @@ const delegateKinds = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Pod'])
  * The delegates of a file, known by the container's name, its image, or the variables it sets. Variables that come from
  * a ConfigMap or Secret tell only when nothing else does: others may read the same one.
  */
-export function delegatesOf(objects: readonly KubernetesObject[]): DelegateWorkload[] {
+export function delegatesOf(objects: readonly KubernetesObject[]): readonly DelegateWorkload[] {
+  const found = known.get(objects) ?? recognised(objects);
+  known.set(objects, found);
+  return found;
+}
+
+const known = new WeakMap<readonly KubernetesObject[], readonly DelegateWorkload[]>();
+
+function recognised(objects: readonly KubernetesObject[]): DelegateWorkload[] {
   const find = (score: (container: YamlCursor, object: KubernetesObject) => number) =>
     objects
       .filter((object) => delegateKinds.has(object.kind))

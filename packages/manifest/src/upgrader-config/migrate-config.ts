@@ -34,7 +34,7 @@ export function migrateUpgraderConfig(text: string, endpoint: Endpoint): Migrati
       mode,
     );
   }
-  const rules = [(scene: YamlCursor) => upgraderConfigRules(scene, endpoint)];
+  const rules = [[(scene: YamlCursor) => upgraderConfigRules(scene, endpoint)]];
   const keys = ['clientCertificateFilePath', 'clientCertificateKeyFilePath'];
   const begun = keys.some((key) => root().get(key) ?? root().at('delegateConfig', key));
   const applied = settle(file, root, rules);

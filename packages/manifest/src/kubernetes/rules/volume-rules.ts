@@ -20,16 +20,22 @@ import { fileMode } from '../file-mode.ts';
 import type { KubernetesScene } from '../scene.ts';
 import { fileModes } from './file-mode-rules.ts';
 
-/** Volume and mount of the certificate, in the delegate's pod and in its upgrader's. */
-export function* volumeRules(scene: KubernetesScene): Iterable<Problem> {
-  const pods: CertificatePod[] = [scene.delegate, ...scene.upgrader.jobs];
-  for (const pod of pods) {
-    yield* strayFields(pod);
-    yield* doubledMounts(pod);
-    yield* doubledVolumes(pod);
-    yield* volume(pod, scene.secret.name);
-    yield* mount(pod, scene.secret.name);
-  }
+/** Volume and mount of the certificate, in the delegate's pod. */
+export function delegateVolumes({ delegate, secret }: KubernetesScene): Iterable<Problem> {
+  return volumesIn(delegate, secret.name);
+}
+
+/** The same in its upgrader's. */
+export function* upgraderVolumes({ upgrader, secret }: KubernetesScene): Iterable<Problem> {
+  for (const job of upgrader.jobs) yield* volumesIn(job, secret.name);
+}
+
+function* volumesIn(pod: CertificatePod, secretName: string | undefined): Iterable<Problem> {
+  yield* strayFields(pod);
+  yield* doubledMounts(pod);
+  yield* doubledVolumes(pod);
+  yield* volume(pod, secretName);
+  yield* mount(pod, secretName);
 }
 
 const mountFields = new Set([
