@@ -24,6 +24,9 @@ export class Relay {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** True: answers are lost on their way, requests arrive. */
+  muted = false;
+
   /** Connections made since the start. */
   connections = 0;
 
@@ -45,7 +48,9 @@ export class Relay {
     }
     const upstream = connect(this.upstreamPort, '127.0.0.1');
     this.#keep(upstream);
-    client.pipe(upstream).pipe(client);
+    client.pipe(upstream);
+    upstream.on('data', (chunk) => this.muted || client.write(chunk));
+    upstream.on('end', () => client.end());
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
   }

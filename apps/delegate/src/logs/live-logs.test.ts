@@ -9,14 +9,17 @@ import { type TestContext, test } from 'node:test';
 import { ManagerClient } from '@sallyport/client';
 import { DevManager, eventually as eventuallyWithin, TestAuthority } from '@sallyport/dev-env';
 import { LOG_SERVICE, logKey, logPaths, taskLogAbstractions } from '@sallyport/protocol';
+import { pino } from 'pino';
 import { Relay } from '../../test/relay.ts';
+import { LogService } from './log-service.ts';
+import { SpoolFolder } from './spool-folder.ts';
+import { TaskLogs } from './task-logs.ts';
 
 // Live logs with a real control plane, and both sides as processes that are killed.
 
 /** Several programs start and are killed here, on machines that do other things too. */
 const eventually = <T>(what: string, look: () => T | Promise<T>) => eventuallyWithin(what, look, 90_000);
 
-const LINES = 1200;
 const numbered = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => `line ${from + n}\n`).join('');
 
@@ -126,55 +129,113 @@ async function logOf(client: ManagerClient, accountID: string, taskId: string): 
   }
 }
 
+/** The logs of a delegate in this process, as it makes them but for its own requests. */
+async function taskLogs(context: TestContext, url: string, caFile: string, accountId: string, spool: string) {
+  const client = await ManagerClient.create({ baseUrl: `${url}${LOG_SERVICE}`, extraCaFiles: [caFile] });
+  const logs = new TaskLogs({
+    service: new LogService(client, accountId, { requestMs: 60_000 }),
+    ...{ accountId, folder: await SpoolFolder.open(spool, 64_000_000), secrets: [] },
+    timings: { flushMs: 20, gatherMs: 2, slowMs: 50, retryBaseMs: 20, retryMaxMs: 50 },
+    ...{ memoryBytes: 16_000_000, totalMemoryBytes: 64_000_000, logger: pino({ level: 'silent' }) },
+  });
+  context.after(async () => {
+    await logs.close();
+    await client.close();
+  });
+  return logs;
+}
+
+const textOf = (spool: string) =>
+  readdirSync(spool)
+    .map((name) => readFileSync(join(spool, name), 'utf8'))
+    .join('');
+
 test('every line arrives once and in order although the manager is killed again and again under load', async (context) => {
   const manager = new KilledManager(context);
   await manager.start();
-  const folder = temporaryFolder(context);
+  const spool = join(temporaryFolder(context), 'spool');
   const url = `https://localhost:${manager.port}`;
   const api = await apiOf(context, url, manager.caFile(), manager.key);
-  const accountIdentifier = 'acme';
   await api.request({ method: 'POST', path: '/ng/api/accounts', body: { identifier: 'acme', name: 'Acme' } });
-  const tokens = (await api.request({
+  const { text: token } = await api.exchange({
     method: 'GET',
-    path: '/ng/api/delegate-token-ng',
-    query: { accountIdentifier },
-  })) as { resource: { value: string }[] };
-  startDelegate(context, {
-    ACCOUNT_ID: 'acme',
-    DELEGATE_TOKEN: tokens.resource[0]?.value ?? '',
-    MANAGER_HOST_AND_PORT: url,
-    SALLYPORT_EXTRA_CA_FILE: manager.caFile(),
-    DELEGATE_LOG_SPOOL_DIRECTORY: join(folder, 'spool'),
+    path: `${LOG_SERVICE}${logPaths.token}`,
+    query: { accountID: 'acme' },
   });
-  const script = `i=0; while [ $i -lt ${LINES} ]; do echo line $i; i=$((i+1)); [ $((i % 4)) = 0 ] && sleep 0.01; done`;
-  const body = { type: 'SHELL_SCRIPT', data: { script } };
-  const tasks = await Promise.all(
-    [1, 2].map(
-      () =>
-        api.request({ method: 'POST', path: '/ng/api/tasks', query: { accountIdentifier }, body }) as Promise<{
-          resource: { id: string };
-        }>,
-    ),
+  const logs = await taskLogs(context, url, manager.caFile(), 'acme', spool);
+  const tasks = ['t1', 't2'];
+  const outputs = await Promise.all(
+    tasks.map((id) => logs.begin({ id, logging: { token, abstractions: taskLogAbstractions(id) }, secrets: {} }, true)),
   );
-  for (let round = 0; round < 3; round += 1) {
-    // Not a pause: it has taken more of the log than the last time, and is taking it still.
+  let printed = 0;
+  const print = (count: number) => {
+    for (const output of outputs) output.stdout.write(Buffer.from(numbered(printed, printed + count)));
+    printed += count;
+  };
+  for (let round = 0; round < 2; round += 1) {
+    print(100);
     await eventually('lines are arriving', async () => {
       const info = await api
         .request({ method: 'GET', path: `${LOG_SERVICE}/stream/info`, query: { accountID: 'acme', key: 'taskId' } })
         .catch(() => null);
-      return JSON.stringify(info).match(/"size":(\d+)/)?.[1] !== undefined && sizesOf(info) > (round + 1) * 150;
+      return info !== null && sizesOf(info) > 2 * (printed - 100);
     });
+    // Killed while it is writing some of them: which, nobody knows.
+    print(20_000);
+    await new Promise((resolve) => setImmediate(resolve));
     await manager.kill();
-    await eventually('the delegate spools', () =>
-      readdirSync(join(folder, 'spool')).some((name) => readFileSync(join(folder, 'spool', name)).includes('line ')),
-    );
+    print(20);
+    await eventually('they wait on the disk', () => textOf(spool).includes(`line ${printed - 1}\\n`));
     await manager.start();
   }
-  for (const { resource } of tasks) {
-    const text = await eventually('the log is whole', () => logOf(api, 'acme', resource.id));
-    assert.equal(text, numbered(0, LINES));
+  for (const output of outputs) {
+    output.stdout.end();
+    output.stderr.end();
+    output.end();
   }
-  await eventually('the spool is empty', () => readdirSync(join(folder, 'spool')).length === 0);
+  for (const id of tasks) {
+    const text = await eventually('the log is whole', () => logOf(api, 'acme', id));
+    assert.ok(text === numbered(0, printed), `${id}: ${text.length} of ${numbered(0, printed).length}`);
+  }
+  await eventually('the spool is empty', () => readdirSync(spool).length === 0);
+});
+
+test('a write that was committed and whose answer was lost is sent again and stored once', async (context) => {
+  const manager = await DevManager.start();
+  context.after(() => manager.stop());
+  const { id: account, adminKey } = await manager.account('acme');
+  const folder = temporaryFolder(context);
+  const caFile = join(folder, 'ca.pem');
+  writeFileSync(caFile, manager.serverCa);
+  const relay = await Relay.start(manager.manager.publicAddress.port);
+  context.after(() => relay.close());
+  const api = await apiOf(context, manager.publicUrl, caFile, adminKey);
+  const query = { accountID: account, key: 'taskId' };
+  const { text: token } = await api.exchange({ method: 'GET', path: `${LOG_SERVICE}${logPaths.token}`, query });
+  const spool = join(folder, 'spool');
+  const logs = await taskLogs(context, `https://localhost:${relay.port}`, caFile, account, spool);
+  const output = await logs.begin(
+    { id: 't1', logging: { token, abstractions: taskLogAbstractions('t1') }, secrets: {} },
+    true,
+  );
+  for (let round = 0; round < 3; round += 1) {
+    const lines = (round + 1) * 10;
+    relay.muted = round > 0;
+    output.stdout.write(Buffer.from(numbered(lines - 10, lines)));
+    await eventually('they are stored', async () => {
+      const info = await api.request({ method: 'GET', path: `${LOG_SERVICE}${logPaths.streamInfo}`, query });
+      return sizesOf(info) === lines;
+    });
+    if (relay.muted) {
+      relay.muted = false;
+      relay.cut();
+    }
+    const next = String(lines).padStart(16, '0');
+    await eventually('they are acknowledged', () => textOf(spool).split('\n')[0]?.endsWith(next));
+  }
+  output.stdout.end();
+  output.end();
+  assert.equal(await eventually('the log is whole', () => logOf(api, account, 't1')), numbered(0, 30));
 });
 
 function sizesOf(info: unknown): number {
