@@ -160,7 +160,13 @@ export async function createContext(
     const agentTokens = new AgentTokens(tokens, bus, clock);
     const bounds = gatewayBounds(limitsOf(config.limits));
     const penalty = new Penalty();
-    const door = new AgentAuthentication(directory, agentTokens, connections, refusals);
+    const listeners: { server: Server | null; gateway: Gateway | null; streams: PushStreams | null } = {
+      server: null,
+      gateway: null,
+      streams: null,
+    };
+    const urlOf = (fqdn: string) => endpointUrl(fqdn, config, listeners.gateway);
+    const door = new AgentAuthentication(directory, agentTokens, connections, refusals, urlOf);
     const authentication = new LimitedAgentAuthentication(door, bounds.accounts, penalty);
 
     const delegateStore = new DelegateStore(database);
@@ -171,7 +177,7 @@ export async function createContext(
       activeTokens: agentTokens,
       doorWith: (verifier) =>
         new LimitedAgentAuthentication(
-          new AgentAuthentication(directory, verifier, connections, refusals),
+          new AgentAuthentication(directory, verifier, connections, refusals, urlOf),
           bounds.accounts,
           penalty,
         ),
@@ -215,11 +221,6 @@ export async function createContext(
     closers.push(() => teller.stop());
     const webhooks = new WebhookService({ database, clock, outbox, secrets: secretBox, rules: config.webhooks });
 
-    const listeners: { server: Server | null; gateway: Gateway | null; streams: PushStreams | null } = {
-      server: null,
-      gateway: null,
-      streams: null,
-    };
     const metrics = new Metrics({
       bounds,
       connections,
@@ -233,7 +234,6 @@ export async function createContext(
       upgrades: upgradeJudge,
       streams: () => listeners.streams?.size ?? 0,
     });
-    const urlOf = (fqdn: string) => endpointUrl(fqdn, config, listeners.gateway);
     const settle = async () => {
       await refusals.flush();
       await presence.flush();

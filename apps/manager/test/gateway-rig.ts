@@ -108,7 +108,13 @@ export async function gatewayRig(t: TestContext, options: GatewayRigOptions = {}
   const refusals: RefusalGroup[] = [];
   const recorder = new RefusalRecorder({ add: async (groups) => void refusals.push(...groups) }, clock, logger);
   const source = { findForAuthentication: async (accountId: string) => tokens.get(accountId) ?? [] };
-  const authentication = new AgentAuthentication(directory, new AgentTokens(source, bus, clock), connections, recorder);
+  const authentication = new AgentAuthentication(
+    directory,
+    new AgentTokens(source, bus, clock),
+    connections,
+    recorder,
+    (fqdn) => `https://${fqdn}:8443`,
+  );
 
   const admitted: Socket[] = [];
   const api = createServer({ ...options.http }, (request, response) => {

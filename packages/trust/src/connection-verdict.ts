@@ -120,7 +120,8 @@ function refusalOf(input: ConnectionInput): Explanation | null {
 }
 
 function explainUnknownEndpoint(serverName: string | null): Explanation {
-  const remedy = 'Set MANAGER_HOST_AND_PORT to the mTLS host of the account, exactly as the endpoint shows it.';
+  const remedy =
+    'Set MANAGER_HOST_AND_PORT to the URL of the account\'s mTLS endpoint, as "sallyport endpoint show" prints it.';
   return serverName === null
     ? { reason: 'UNKNOWN_ENDPOINT', message: 'The client named no server (no SNI), so no endpoint is meant.', remedy }
     : {

@@ -20,6 +20,8 @@ export interface TransportInput {
   readonly endpoint: { readonly fqdn: string; readonly mode: EndpointMode } | null;
   /** The `authority` of the connection's own admission; null for a connection without mTLS. Never a client's header. */
   readonly authority: string | null;
+  /** The URL that delegates of an endpoint are to be given, for the remedy. Default: `https://` and the name. */
+  readonly urlOf?: (fqdn: string) => string;
 }
 
 export interface TransportEvidence {
@@ -39,12 +41,12 @@ export type TransportVerdict =
  * certificates: the authority must come from a connection verdict that still holds. The refusal names the account's
  * endpoint, so answer with it only to a caller whose token has been verified.
  */
-export function judgeTransport({ endpoint, authority }: TransportInput): TransportVerdict {
+export function judgeTransport({ endpoint, authority, urlOf = hostOnly }: TransportInput): TransportVerdict {
   const row: EndpointRow = endpoint === null ? 'NONE' : endpoint.mode;
   const decision = DECISION_TABLE[row][columnOf(endpoint, authority)];
   if (decision === 'ADMIT') return { admitted: true, authority: authority === '' ? null : authority };
   const evidence = { endpoint: endpoint?.fqdn ?? null, mode: endpoint?.mode ?? null, authority };
-  return { admitted: false, reason: decision, ...explain(decision, evidence), evidence };
+  return { admitted: false, reason: decision, ...explain(decision, evidence, urlOf), evidence };
 }
 
 function columnOf(endpoint: TransportInput['endpoint'], authority: string | null): AuthorityColumn {
@@ -52,21 +54,28 @@ function columnOf(endpoint: TransportInput['endpoint'], authority: string | null
   return authority === endpoint?.fqdn ? 'EQUAL' : 'OTHER';
 }
 
-function explain(reason: 'MTLS_REQUIRED' | 'AUTHORITY_MISMATCH', { endpoint, authority }: TransportEvidence) {
-  if (reason === 'MTLS_REQUIRED') {
-    return {
-      message: `The account accepts mTLS delegates only (its endpoint ${endpoint} is STRICT), and this connection presented no client certificate.`,
-      remedy: `Set MANAGER_HOST_AND_PORT to the mTLS host ${endpoint} and give the delegate a client certificate.`,
-    };
-  }
+const hostOnly = (fqdn: string): string => `https://${fqdn}`;
+
+function explain(
+  reason: 'MTLS_REQUIRED' | 'AUTHORITY_MISMATCH',
+  { endpoint, authority }: TransportEvidence,
+  urlOf: (fqdn: string) => string,
+) {
   if (endpoint === null) {
     return {
       message: `The connection came through the mTLS endpoint ${authority}, but the account has no mTLS endpoint.`,
-      remedy: 'Set MANAGER_HOST_AND_PORT to the public host, or create the mTLS endpoint of this account.',
+      remedy:
+        'Set MANAGER_HOST_AND_PORT to the URL of the public listener, or create the mTLS endpoint of this account.',
+    };
+  }
+  if (reason === 'MTLS_REQUIRED') {
+    return {
+      message: `The account accepts mTLS delegates only (its endpoint ${endpoint} is STRICT), and this connection presented no client certificate.`,
+      remedy: `Set MANAGER_HOST_AND_PORT to ${urlOf(endpoint)} and give the delegate a client certificate.`,
     };
   }
   return {
     message: `The connection came through the mTLS endpoint ${authority}, but the account's own endpoint is ${endpoint}.`,
-    remedy: `Set MANAGER_HOST_AND_PORT to the mTLS host ${endpoint}, with a client certificate from that account's CA.`,
+    remedy: `Set MANAGER_HOST_AND_PORT to ${urlOf(endpoint)}, with a client certificate from that account's CA.`,
   };
 }

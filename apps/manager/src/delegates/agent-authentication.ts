@@ -29,17 +29,21 @@ export class AgentAuthentication {
   readonly #tokens: Pick<AgentTokens, 'verify'>;
   readonly #connections: LiveConnections;
   readonly #refusals: RefusalRecorder;
+  readonly #urlOf: (fqdn: string) => string;
 
+  /** `urlOf`: where delegates of an endpoint connect to, for the remedy. */
   constructor(
     directory: TrustDirectory,
     tokens: Pick<AgentTokens, 'verify'>,
     connections: LiveConnections,
     refusals: RefusalRecorder,
+    urlOf: (fqdn: string) => string,
   ) {
     this.#directory = directory;
     this.#tokens = tokens;
     this.#connections = connections;
     this.#refusals = refusals;
+    this.#urlOf = urlOf;
   }
 
   /**
@@ -69,7 +73,7 @@ export class AgentAuthentication {
   async #judge(connection: LiveConnection, accountId: string, headers: IncomingHttpHeaders): Promise<AgentCaller> {
     const { identity } = connection;
     const endpoint = await this.#directory.byAccount(accountId);
-    const verdict = judgeTransport({ endpoint, authority: identity.authority });
+    const verdict = judgeTransport({ endpoint, authority: identity.authority, urlOf: this.#urlOf });
     if (!verdict.admitted) {
       const { reason, message, remedy } = verdict;
       const certificate = identity.listener === 'mtls' ? identity.certificate : null;
