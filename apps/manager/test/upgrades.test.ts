@@ -102,6 +102,8 @@ managerTest('an operator halts a ring and resumes it, and the audit log says who
   await rig.published('harness/delegate:24.05.1', 'stable', { force: true });
   await dev.must('POST', '/ng/api/upgrades/rings/stable/halt', { reason: 'looks bad' });
   assert.deepEqual(await rig.told('harness/delegate:24.01.1'), ['harness/delegate:24.01.1', false]);
+  const latest = await rig.admin('GET', '/delegate-setup/latest-supported-version');
+  assert.equal(latest.body['resource']?.['latestSupportedVersion'], '24.04.1', 'not the one that is halted');
   const again = await dev.api('POST', '/ng/api/upgrades/rings/stable/halt', {});
   assert.equal(again.status, 409);
   const own = await rig.admin('GET', '/upgrades/account');

@@ -37,7 +37,7 @@ export class AccountUpgradesService {
     return {
       ring,
       delegateImage: delegate?.image ?? null,
-      upgraderImage: (await releases.current('UPGRADER', ring))?.image ?? null,
+      upgraderImage: (await releases.given('UPGRADER', ring))?.image ?? null,
       halted: delegate === null ? null : await this.#halted(delegate, accountId),
       override: await this.#overrides.find(accountId),
       attempts: await new AttemptStore(this.#database).ofAccount(accountId),
@@ -56,10 +56,10 @@ export class AccountUpgradesService {
     return bad === null ? null : `The account is given nothing new: ${bad}`;
   }
 
-  /** The newest version that the account gets: its override, or what its ring publishes. Throws ENTITY_NOT_FOUND without either. */
+  /** The newest version that the account gets: its override, or what its ring gives out. Throws ENTITY_NOT_FOUND without either. */
   async latestVersion(accountId: string): Promise<string> {
     const releases = new ReleaseStore(this.#database);
-    const release = await releases.current('DELEGATE', await releases.ringOf(accountId));
+    const release = await releases.given('DELEGATE', await releases.ringOf(accountId));
     const published = release === null ? null : parseImageReference(release.image);
     const override = await this.#overrides.find(accountId);
     const image =

@@ -16,12 +16,15 @@ export function autoUpgradeState(
   calls: readonly UpgraderCall[],
   now: number,
 ): AutoUpgradeState {
-  const own = calls.find((call) => call.delegateName === name) ?? calls.find((call) => isAbout(call, instances));
+  const isThere = ({ at }: UpgraderCall) => now - at < UPGRADER_GONE_AFTER_MS;
+  const named = calls.find((call) => call.delegateName === name);
+  // Another upgrader may have taken the place of one that named it.
+  const own = named && isThere(named) ? named : (calls.find((call) => isAbout(call, instances)) ?? named);
   if (own === undefined) {
     const first = Math.min(...instances.map((instance) => instance.registeredAt));
     return now - first < UPGRADER_GONE_AFTER_MS ? 'DETECTING' : 'OFF';
   }
-  if (now - own.at >= UPGRADER_GONE_AFTER_MS) return 'OFF';
+  if (!isThere(own)) return 'OFF';
   return own.isCurrent && instances.some((instance) => runsTag(instance, own.tag, 0)) ? 'ON' : 'SYNCHRONIZING';
 }
 

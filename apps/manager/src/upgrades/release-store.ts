@@ -39,15 +39,24 @@ export class ReleaseStore {
 
   /** What the ring gives out now, halted or not. */
   async current(component: UpgradeComponent, ring: UpgradeRing): Promise<Release | null> {
-    const row = await this.#database
+    const row = await this.#latest(component, ring).executeTakeFirst();
+    return row === undefined ? null : fromRow(row);
+  }
+
+  /** The latest of the ring that is not halted: what a new delegate begins with. */
+  async given(component: UpgradeComponent, ring: UpgradeRing): Promise<Release | null> {
+    const row = await this.#latest(component, ring).where('status', '=', 'ACTIVE').executeTakeFirst();
+    return row === undefined ? null : fromRow(row);
+  }
+
+  #latest(component: UpgradeComponent, ring: UpgradeRing) {
+    return this.#database
       .selectFrom('upgrade_releases')
       .selectAll()
       .where('component', '=', component)
       .where('ring', '=', ring)
       .orderBy('sequence', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    return row === undefined ? null : fromRow(row);
+      .limit(1);
   }
 
   async find(id: string): Promise<Release | null> {

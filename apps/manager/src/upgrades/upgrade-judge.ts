@@ -90,7 +90,10 @@ export class UpgradeJudge {
     this.#parts.logger.warn({ accountId, delegateName, image: toImage }, `a delegate that was upgraded ${what}`);
     const release = await new ReleaseStore(this.#parts.database).find(attempt.releaseId);
     if (release === null || release.status === 'HALTED') return;
-    await this.#tellAccount(release, accountId);
+    // More of what was bad already changes no verdict, and whoever lets a thousand fail costs no thousand looks at the ring.
+    if ((await this.#badInAccount(release, accountId, 1)) !== null) return;
+    const own = await this.#badInAccount(release, accountId, 0);
+    if (own !== null) await this.#tellAccount(release, accountId, own);
     const tallies = await this.#attempts.tallies(release.id, release.judgedFrom);
     const kept = await this.#kept({ ring: release.ring });
     const bad = badNews(tallies, kept, this.#parts.rule);
@@ -111,9 +114,7 @@ export class UpgradeJudge {
     return badNews([{ ...tally, failed: tally.failed - fewer }], kept, this.#parts.rule);
   }
 
-  async #tellAccount(release: Release, accountId: string): Promise<void> {
-    const bad = await this.#badInAccount(release, accountId, 0);
-    if (bad === null || (await this.#badInAccount(release, accountId, 1)) !== null) return;
+  async #tellAccount(release: Release, accountId: string, bad: BadNews): Promise<void> {
     const { database, clock, logger } = this.#parts;
     const { component, image } = release;
     const reason = describeBadNews(bad, image);
