@@ -19,4 +19,5 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   environment: readEnvironment(),
   terminal: process,
   now: Date.now,
+  sinceStart: () => performance.now(),
 });

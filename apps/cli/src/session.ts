@@ -12,6 +12,8 @@ export interface Tools {
   readonly environment: Environment;
   readonly terminal: Terminal;
   readonly now: () => number;
+  /** Milliseconds since the process was started; absent where no process is one command. */
+  readonly sinceStart?: () => number;
   /** The number that the process ends with when nothing is thrown: `task run` sets its script's. */
   readonly setExit: (code: number) => void;
 }

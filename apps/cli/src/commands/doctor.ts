@@ -7,6 +7,9 @@ import { EXIT_OF_DIAGNOSIS } from '../exit-codes.ts';
 import { example } from '../help.ts';
 import { outputOf, type Tools } from '../session.ts';
 
+/** Less would call a slow network a broken one. */
+const LEAST_MS = 2500;
+
 export function doctorCommand(tools: Tools): Command {
   return example(new Command('doctor'), 'sallyport doctor --from-manifest harness-delegate.yaml')
     .description("walk the whole path of a delegate's connection and name what is wrong, with the one thing to do")
@@ -23,8 +26,19 @@ export function doctorCommand(tools: Tools): Command {
     .action(async (options: SubjectOptions, command: Command) => {
       const subject = await subjectOf(options, tools.environment.variables);
       shortenResolverPatience();
-      const { diagnose } = await import('@sallyport/doctor');
-      const diagnosis = await diagnose({ ...subject, now: tools.now });
+      const [{ diagnose, TIME_LIMITS }, { KillableResolver }] = await Promise.all([
+        import('@sallyport/doctor'),
+        import('../doctor/killable-resolver.ts'),
+      ]);
+      const resolver = new KillableResolver();
+      // A slow machine may have spent a second on starting this program, and who waits counts that, too.
+      const totalMs = Math.max(LEAST_MS, TIME_LIMITS.totalMs - (tools.sinceStart?.() ?? 0));
+      const diagnosis = await diagnose({
+        ...subject,
+        now: tools.now,
+        lookup: resolver.lookup,
+        limits: { totalMs },
+      }).finally(() => resolver.close());
       if (diagnosis.status === 'fail' && diagnosis.class !== null) tools.setExit(EXIT_OF_DIAGNOSIS[diagnosis.class]);
       outputOf(tools, command).result(diagnosis, () => diagnosisText(diagnosis));
     });
