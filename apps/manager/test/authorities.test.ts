@@ -84,6 +84,7 @@ managerTest('force removes a CA that is needed, and names who it cut off', async
 
 managerTest('the last usable CA cannot be removed, by force neither', async (t, dev) => {
   const rig = await FleetRig.create(t, dev, 'last');
+  await rig.onMtls('edge');
   const [only] = await list(rig);
   assert.match(only?.advice ?? '', /only CA of the bundle that is in date/);
   const past = new Date(Date.now() - 400 * 86_400_000);
@@ -94,7 +95,12 @@ managerTest('the last usable CA cannot be removed, by force neither', async (t, 
   for (const query of ['', '&force=true']) {
     const { status, body } = await remove(rig, only?.fingerprint ?? '', query);
     assert.equal(status, 409);
-    assert.match(String(body['message']), /the last CA of the bundle that can verify anybody/);
+    assert.match(
+      String(body['message']),
+      /the last CA of the bundle that can verify anybody, and is needed by edge\. force does not help here/,
+    );
+    const info = body['responseMessages']?.[0 as never]?.['additionalInfo'];
+    assert.equal(info?.['neededBy']?.[0 as never]?.['name'], 'edge');
   }
   const [unusable] = await list(rig);
   assert.deepEqual([unusable?.subject, unusable?.inDate, unusable?.safeToRemove], ['CN=Expired CA', false, true]);

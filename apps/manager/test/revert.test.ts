@@ -82,28 +82,100 @@ managerTest('a change that is confirmed stays', async (t, dev) => {
 });
 
 managerTest(
-  'a later change is a decision; one with revertAfter keeps the oldest state as the way back',
+  'another change confirms nothing: what is on trial goes back, what was changed meanwhile stays',
   async (t, dev) => {
-    const decided = await FleetRig.create(t, dev, 'decided');
     const next = await TestAuthority.create('Next CA');
-    const both = decided.authority.certificatePem + next.certificatePem;
-    await decided.patch({ mode: 'STRICT' }, '&revertAfter=PT30S');
-    await decided.patch({ caCertificates: both });
-    assert.equal(await revertsAt(decided), undefined);
-    assert.deepEqual((await audited(decided)).slice(0, 2), ['endpoint.confirmed', 'endpoint.updated']);
-
-    const extended = await FleetRig.create(t, dev, 'extended');
-    const original = extended.authority.certificatePem;
-    await extended.patch({ mode: 'STRICT' }, '&revertAfter=PT30S');
-    await extended.patch({ caCertificates: original + next.certificatePem }, '&revertAfter=PT1M');
-    await witness(await FleetRig.create(t, dev, 'decided-witness'));
-    assert.equal(await extended.mode(), 'STRICT', 'the second call moved the moment');
+    const rig = await FleetRig.create(t, dev, 'meanwhile');
+    const both = rig.authority.certificatePem + next.certificatePem;
+    const until = (await rig.patch({ mode: 'STRICT' }, '&revertAfter=PT30S')).body['metaData']?.['revertsAt'];
+    const caCertificates = rig.authority.certificatePem;
+    const whole = { domainPrefix: 'meanwhile', caCertificates, mode: 'STRICT' };
+    const same = await dev.api('PUT', rig.path('endpoint'), whole, rig.account.adminKey);
+    const pem = { caCertificates: next.certificatePem };
+    for (const { status, body } of [
+      await rig.patch({ mode: 'STRICT' }),
+      await rig.patch({ mode: 'STRICT' }, '&onlyIfReady=true'),
+      same,
+      await dev.api('POST', rig.path('authorities'), pem, rig.account.adminKey),
+      await rig.patch({ domainPrefix: 'meanwhile-2' }),
+    ]) {
+      assert.deepEqual([status, body['metaData']?.['revertsAt']], [200, until]);
+    }
+    assert.equal(await revertsAt(rig), until);
+    assert.ok(!(await audited(rig)).includes('endpoint.confirmed'));
     clock.advance(31);
-    await takenBack(extended);
-    assert.equal((await dev.must('GET', extended.path('endpoint')))['caCertificates'], original);
-    assert.equal(await decided.mode(), 'STRICT');
+    await takenBack(rig);
+    const after = await dev.must('GET', rig.path('endpoint'));
+    assert.deepEqual([after['caCertificates'], after['fqdn']], [both, 'meanwhile-2.agent.localhost']);
   },
 );
+
+managerTest('what is set back by hand is on trial no longer, what else is on trial still is', async (t, dev) => {
+  const next = await TestAuthority.create('Next CA');
+  const rig = await FleetRig.create(t, dev, 'by-hand');
+  const original = rig.authority.certificatePem;
+  await rig.patch({ mode: 'STRICT', caCertificates: original + next.certificatePem }, '&revertAfter=PT30S');
+  const until = await revertsAt(rig);
+  assert.equal((await rig.patch({ mode: 'LOOSE' })).body['metaData']?.['revertsAt'], until);
+  assert.deepEqual((await audited(rig)).slice(0, 2).toSorted(), ['endpoint.reverted', 'endpoint.updated']);
+  await rig.patch({ mode: 'STRICT' });
+  const { fingerprint256 } = next.pair.facts;
+  const removed = await dev.api('DELETE', rig.path(`authorities/${fingerprint256}`), undefined, rig.account.adminKey);
+  assert.deepEqual([removed.status, removed.body['metaData']?.['revertsAt']], [200, undefined]);
+  assert.equal(await revertsAt(rig), undefined);
+  await witness(await FleetRig.create(t, dev, 'by-hand-witness'));
+  assert.equal(await rig.mode(), 'STRICT', 'it was decided on after its trial had ended');
+});
+
+managerTest('a third bundle is refused while another one is on trial', async (t, dev) => {
+  const [next, third] = await Promise.all(['Next CA', 'Third CA'].map((name) => TestAuthority.create(name)));
+  assert.ok(next && third);
+  const rig = await FleetRig.create(t, dev, 'third');
+  const original = rig.authority.certificatePem;
+  await rig.patch({ caCertificates: original + next.certificatePem }, '&revertAfter=PT30S');
+  const until = await revertsAt(rig);
+  const pem = { caCertificates: third.certificatePem };
+  for (const { status, body } of [
+    await rig.patch({ caCertificates: original + third.certificatePem }),
+    await dev.api('POST', rig.path('authorities'), pem, rig.account.adminKey),
+    await dev.api(
+      'DELETE',
+      rig.path(`authorities/${rig.authority.pair.facts.fingerprint256}`),
+      undefined,
+      rig.account.adminKey,
+    ),
+  ]) {
+    assert.deepEqual([status, body['code']], [409, 'CONFLICT']);
+    assert.match(String(body['message']), new RegExp(`on trial until ${new Date(Number(until)).toISOString()}`));
+    assert.match(String(body['remedy']), /Confirm .*set the bundle back .*revertAfter/);
+  }
+  assert.equal((await rig.patch({ mode: 'STRICT' })).status, 200, 'the mode is not on trial');
+  assert.equal(
+    (await rig.patch({ caCertificates: `${next.certificatePem}\n${original}` })).status,
+    200,
+    'the same CAs',
+  );
+  assert.equal(await revertsAt(rig), until);
+  assert.equal((await rig.patch(pem, '&revertAfter=PT30S')).status, 200);
+  clock.advance(31);
+  await eventually('the bundle is taken back', async () => {
+    return String((await dev.must('GET', rig.path('endpoint')))['caCertificates']) === original;
+  });
+  assert.equal(await rig.mode(), 'STRICT', 'it was changed for good meanwhile');
+});
+
+managerTest('a change with revertAfter keeps the oldest state as the way back', async (t, dev) => {
+  const next = await TestAuthority.create('Next CA');
+  const rig = await FleetRig.create(t, dev, 'extended');
+  const original = rig.authority.certificatePem;
+  await rig.patch({ mode: 'STRICT' }, '&revertAfter=PT30S');
+  await rig.patch({ caCertificates: original + next.certificatePem }, '&revertAfter=PT1M');
+  await witness(await FleetRig.create(t, dev, 'extended-witness'));
+  assert.equal(await rig.mode(), 'STRICT', 'the second call moved the moment');
+  clock.advance(31);
+  await takenBack(rig);
+  assert.equal((await dev.must('GET', rig.path('endpoint')))['caCertificates'], original);
+});
 
 managerTest('an endpoint that is deleted meanwhile, or made anew, is left alone', async (t, dev) => {
   const rig = await FleetRig.create(t, dev, 'deleted');

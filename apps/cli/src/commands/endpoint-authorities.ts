@@ -41,7 +41,7 @@ export function authoritiesCommand(tools: Tools): Command {
   example(authorities.command('remove'), 'sallyport endpoint authorities remove FINGERPRINT')
     .description('remove a CA from the bundle (exit code 6 while a delegate needs it)')
     .argument('<fingerprint>', 'SHA-256 of the CA certificate, as "authorities list" shows it')
-    .option('--force', 'although delegates need it: they are cut off and refused')
+    .option('--force', 'although delegates need it: they are cut off and refused (the last CA in date always stays)')
     .addOption(withinOption())
     .action((fingerprint: string, { force, within }: { force?: boolean; within?: number }, command: Command) =>
       withApi(tools, command, async (session) => {

@@ -40,7 +40,7 @@ export function warnOfChange({ output }: Session, metaData: MetaData): void {
   if (typeof revertsAt === 'number') {
     output.warn(
       'REVERTS',
-      `This is taken back at ${formatTime(revertsAt)}, unless "sallyport endpoint confirm" comes first.`,
+      `What is on trial is taken back at ${formatTime(revertsAt)}, unless "sallyport endpoint confirm" comes first.`,
     );
   }
 }

@@ -10,7 +10,7 @@ import { Type } from 'typebox';
 import { REMEMBERED_MS } from '../delegates/gone-delegates.ts';
 import { accountOf, principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';
-import type { AuthorityService } from './authority-service.ts';
+import type { AuthorityChange, AuthorityService } from './authority-service.ts';
 import { MTLS_ADMIN, MTLS_PATH, MTLS_QUERY, MTLS_VIEWER, refuseProjects, MTLS_TAGS as tags } from './mtls-route.ts';
 import { refuseLostSafety } from './safety.ts';
 
@@ -47,6 +47,7 @@ export function authorityRoutes(authorities: AuthorityService): Registration {
         ...write,
         schema: {
           summary: 'Add CA certificates to the bundle; no connection is touched',
+          description: `${WAITING} 409 while another bundle is on trial.`,
           ...{ tags, querystring, response, body: AddAuthoritiesRequest },
         },
       },
@@ -59,7 +60,7 @@ export function authorityRoutes(authorities: AuthorityService): Registration {
           principalOf(request),
         );
         const { added, warnings, cutOff } = change;
-        return success([...change.authorities], { added, warnings, cutOff });
+        return success([...change.authorities], { added, warnings, cutOff, ...waiting(change) });
       },
     );
     app.delete(
@@ -68,13 +69,16 @@ export function authorityRoutes(authorities: AuthorityService): Registration {
         ...write,
         schema: {
           summary: 'Remove a CA from the bundle; 409 with the list while a delegate needs it',
-          description: 'metaData.cutOff names the delegates that were cut off. The last CA in date is never removed.',
+          description: `metaData.cutOff names the delegates that were cut off. The last CA in date is never removed, with force neither: the 409 says who needs it. ${WAITING}`,
           tags,
           params: Type.Object({ fingerprint: Type.String({ maxLength: 128 }) }),
           querystring: Type.Object({
             ...querystring.properties,
             force: Type.Optional(
-              Type.Boolean({ description: 'Remove it although delegates need it: they are cut off and refused' }),
+              Type.Boolean({
+                description:
+                  'Remove it although delegates need it: they are cut off and refused. Of no effect on the last CA in date',
+              }),
             ),
           }),
           response,
@@ -84,17 +88,17 @@ export function authorityRoutes(authorities: AuthorityService): Registration {
         const { force = false } = request.query;
         const options = { withinDays: daysOf(request.query), force };
         const fingerprint = readFingerprint(request.params.fingerprint);
-        const { authorities: left, cutOff } = await authorities.remove(
-          accountOf(request),
-          fingerprint,
-          options,
-          principalOf(request),
-        );
-        return success([...left], { cutOff });
+        const change = await authorities.remove(accountOf(request), fingerprint, options, principalOf(request));
+        return success([...change.authorities], { cutOff: change.cutOff, ...waiting(change) });
       },
     );
   };
 }
+
+const WAITING =
+  'A change of the endpoint that waits for its confirmation goes on waiting; metaData.revertsAt says until when.';
+
+const waiting = ({ revertsAt }: AuthorityChange) => (revertsAt === null ? {} : { revertsAt });
 
 const daysOf = ({ withinDays = DEFAULT_NEEDED_WITHIN_DAYS }: { withinDays?: number }): number => withinDays;
 

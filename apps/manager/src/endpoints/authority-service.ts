@@ -1,4 +1,4 @@
-import { type AuthorityDetails, type CutOff, SallyportError } from '@sallyport/protocol';
+import { type AuthorityDependant, type AuthorityDetails, type CutOff, SallyportError } from '@sallyport/protocol';
 import type { CaAuthority } from '@sallyport/trust';
 import type { Kysely } from 'kysely';
 import { describePrincipal, type Principal } from '../access/principal.ts';
@@ -24,6 +24,8 @@ export interface AuthorityParts {
 export interface AuthorityChange {
   readonly authorities: readonly AuthorityDetails[];
   readonly cutOff: readonly CutOff[];
+  /** When a change that waits for its confirmation is taken back; null when none waits. */
+  readonly revertsAt: number | null;
 }
 
 export interface AuthoritiesAdded extends AuthorityChange {
@@ -38,6 +40,9 @@ export interface RemoveOptions {
   /** Remove it although delegates need it. */
   readonly force: boolean;
 }
+
+const MOST_NAMED = 5;
+const MOST_LISTED = 1_000;
 
 /** The CAs of an endpoint one by one: what a rotation needs to know, and its steps. */
 export class AuthorityService {
@@ -58,14 +63,17 @@ export class AuthorityService {
     return reportAuthorities({ authorities: authoritiesOf(endpoint.caCertificates), fleet, uses, withinDays, now });
   }
 
-  /** When it resolves, clients of the new CAs are admitted too. No connection is touched. Throws INVALID_CA_BUNDLE. */
+  /**
+   * When it resolves, clients of the new CAs are admitted too. No connection is touched. Throws INVALID_CA_BUNDLE, and
+   * CONFLICT while another bundle is on trial.
+   */
   async add(accountId: string, pem: string, withinDays: number, by: Principal): Promise<AuthoritiesAdded> {
     const { endpoints, writer, clock } = this.#parts;
     await endpoints.domainFor(accountId);
     const now = clock.now();
     const given = readBundle(pem, now).authorities;
     let added: readonly CaAuthority[] = [];
-    const { endpoint, cutOff } = await writer.change(accountId, describePrincipal(by), ({ caCertificates }) => {
+    const change = await writer.change(accountId, describePrincipal(by), ({ caCertificates }) => {
       const known = new Set(authoritiesOf(caCertificates).map(({ fingerprint256 }) => fingerprint256));
       added = given.filter(({ fingerprint256 }) => !known.has(fingerprint256));
       if (added.length === 0) return null;
@@ -74,9 +82,10 @@ export class AuthorityService {
       readBundle(whole, now);
       return { caCertificates: whole };
     });
+    const { endpoint, cutOff, revertsAt } = change;
     const { warnings } = readBundle(endpoint.caCertificates, now);
     const fingerprints = added.map(({ fingerprint256 }) => fingerprint256);
-    return { authorities: await this.list(accountId, withinDays), cutOff, added: fingerprints, warnings };
+    return { authorities: await this.list(accountId, withinDays), cutOff, revertsAt, added: fingerprints, warnings };
   }
 
   /**
@@ -91,7 +100,7 @@ export class AuthorityService {
   ): Promise<AuthorityChange> {
     const { endpoints, writer, clock } = this.#parts;
     await endpoints.domainFor(accountId);
-    const { cutOff } = await writer.change(accountId, describePrincipal(by), ({ caCertificates }, fleet) => {
+    const { cutOff, revertsAt } = await writer.change(accountId, describePrincipal(by), ({ caCertificates }, fleet) => {
       const authorities = authoritiesOf(caCertificates);
       const authority = authorities.find(({ fingerprint256 }) => fingerprint256 === fingerprint);
       if (authority === undefined) {
@@ -103,29 +112,42 @@ export class AuthorityService {
       const rest = authorities.filter((other) => other !== authority);
       return { caCertificates: rest.map((other) => other.pem).join('') };
     });
-    return { authorities: await this.list(accountId, withinDays), cutOff };
+    return { authorities: await this.list(accountId, withinDays), cutOff, revertsAt };
   }
 }
 
 function refuseIfNeeded(authority: CaAuthority, input: AuthorityReportInput, force: boolean): void {
-  if (isLastUsable(authority, input)) {
-    throw new SallyportError('CONFLICT', `${quoted(authority)} is the last CA of the bundle that can verify anybody.`, {
-      remedy: 'Add its successor first; to refuse every mTLS delegate, delete the endpoint.',
-    });
-  }
   const neededBy = dependantsOf(authority, input);
+  const details = { count: neededBy.length, neededBy: neededBy.slice(0, MOST_LISTED) };
+  if (isLastUsable(authority, input)) {
+    throw new SallyportError(
+      'CONFLICT',
+      `${quoted(authority)} is the last CA of the bundle that can verify anybody${listed(neededBy)}. force does not help here: an endpoint without a CA admits nobody.`,
+      {
+        remedy: 'Add its successor first. To go without mTLS, delete the endpoint.',
+        details,
+      },
+    );
+  }
   if (neededBy.length === 0 || force) return;
-  const names = [...new Set(neededBy.map(({ name }) => name))];
-  const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
   throw new SallyportError(
     'CONFLICT',
-    `${quoted(authority)} is needed by ${names.slice(0, 5).join(', ')}${more}, seen with it in the last ${input.withinDays} days.`,
+    `${quoted(authority)} is needed by ${named(neededBy)}, seen with it in the last ${input.withinDays} days.`,
     {
       remedy:
         'Give them certificates of another CA of the bundle, forget those that are gone for good, or send force=true.',
-      details: { count: neededBy.length, neededBy: neededBy.slice(0, 1_000) },
+      details,
     },
   );
+}
+
+const listed = (neededBy: readonly AuthorityDependant[]): string =>
+  neededBy.length === 0 ? '' : `, and is needed by ${named(neededBy)}`;
+
+function named(neededBy: readonly AuthorityDependant[]): string {
+  const names = [...new Set(neededBy.map(({ name }) => name))];
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  return `${names.slice(0, MOST_NAMED).join(', ')}${more}`;
 }
 
 const quoted = ({ subject, serialNumber }: CaAuthority): string =>

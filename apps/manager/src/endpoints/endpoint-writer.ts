@@ -13,6 +13,7 @@ import { EndpointStore, type MtlsEndpoint } from './endpoint-store.ts';
 import { readReadiness } from './read-readiness.ts';
 import { refuseUnlessReady } from './ready-only.ts';
 import { type PendingRevert, RevertStore } from './revert-store.ts';
+import { onTrial, refuseThirdBundle, wayBack } from './trial.ts';
 
 export interface EndpointWriterParts {
   readonly database: Kysely<Schema>;
@@ -67,6 +68,9 @@ export class EndpointWriter {
    *
    * With `onlyIfReady` judgement and write are one transaction. A delegate that registers between the two is not seen
    * by the judgement; it is cut off and named in the outcome. Rejects with a unique violation when a name is taken.
+   *
+   * A change that waits for its confirmation goes on waiting, unless this one sets it back by hand. Throws CONFLICT when
+   * the bundle is on trial and this one would put a third in its place, without a `revertAfterMs` of its own.
    */
   async change(
     accountId: string,
@@ -92,6 +96,8 @@ export class EndpointWriter {
         };
       }
       const after = { ...before, ...change };
+      const pending = await reverts.ofEndpoint(before.uuid);
+      if (pending !== null && safety.revertAfterMs === null) refuseThirdBundle(pending, before, after);
       const cutOff = cutOffBy(
         fleet.filter(({ connected }) => connected),
         before,
@@ -104,7 +110,10 @@ export class EndpointWriter {
       }
       const endpoint = found(accountId, await endpoints.update(before.uuid, change, clock.now()));
       await this.#tell(transaction, 'endpoint.updated', actor, before, endpoint);
-      const revertsAt = await this.#settleRevert(transaction, before, change, safety.revertAfterMs, actor);
+      const revertsAt =
+        safety.revertAfterMs === null
+          ? await this.#keepWaiting(transaction, pending, before, endpoint, actor)
+          : await this.#putOnTrial(reverts, before, change, safety.revertAfterMs, actor);
       return { before, endpoint, cutOff, revertsAt };
     });
     await settle();
@@ -148,14 +157,16 @@ export class EndpointWriter {
   }
 
   /** Takes a change back that is due and that nobody confirmed; false when somebody else was first. */
-  async revert(pending: PendingRevert): Promise<boolean> {
-    const { accountId, endpointUuid, mode, caCertificates, askedBy } = pending;
+  async revert({ accountId, endpointUuid, askedBy }: PendingRevert): Promise<boolean> {
     return this.#commit(accountId, async (transaction) => {
       const endpoints = new EndpointStore(transaction);
       const now = this.#parts.clock.now();
       const before = await endpoints.lock(accountId);
       if (before?.uuid !== endpointUuid) return false;
-      if ((await new RevertStore(transaction).take(endpointUuid, now.getTime())) === null) return false;
+      // As it is now, not as it was when it was seen to be due: another change may have come in between.
+      const due = await new RevertStore(transaction).take(endpointUuid, now.getTime());
+      if (due === null) return false;
+      const { mode, caCertificates } = due;
       const after = found(accountId, await endpoints.update(endpointUuid, { mode, caCertificates }, now));
       await this.#tell(
         transaction,
@@ -168,21 +179,14 @@ export class EndpointWriter {
     });
   }
 
-  async #settleRevert(
-    transaction: Transaction<Schema>,
+  async #putOnTrial(
+    reverts: RevertStore,
     before: MtlsEndpoint,
     change: EndpointChange,
-    revertAfterMs: number | null,
+    revertAfterMs: number,
     actor: string,
-  ): Promise<number | null> {
-    const reverts = new RevertStore(transaction);
+  ): Promise<number> {
     const { uuid, accountId, mode, caCertificates } = before;
-    if (revertAfterMs === null) {
-      // Whoever changes the endpoint knows its state: with that the change before counts as confirmed.
-      if ((await reverts.take(uuid)) !== null)
-        await this.#tell(transaction, 'endpoint.confirmed', actor, before, before);
-      return null;
-    }
     if (change.fqdn !== undefined && change.fqdn !== before.fqdn) {
       throw new SallyportError('INVALID_REQUEST', 'A change of domainPrefix cannot be taken back by revertAfter.', {
         remedy: 'Change the prefix in a call of its own: another account may take the name that is given up.',
@@ -191,6 +195,31 @@ export class EndpointWriter {
     const revertAt = this.#parts.clock.now().getTime() + revertAfterMs;
     await reverts.put({ endpointUuid: uuid, accountId, revertAt, mode, caCertificates, askedBy: actor });
     return revertAt;
+  }
+
+  /**
+   * Only a confirmation, or its own time, ends a trial: somebody who adds a CA, or repeats a call, has not said that the
+   * change before may stay. What was set back by hand is on trial no longer, and that is on record.
+   */
+  async #keepWaiting(
+    transaction: Transaction<Schema>,
+    pending: PendingRevert | null,
+    before: MtlsEndpoint,
+    after: MtlsEndpoint,
+    actor: string,
+  ): Promise<number | null> {
+    if (pending === null) return null;
+    const reverts = new RevertStore(transaction);
+    const next = wayBack(pending, before, after);
+    const left = onTrial(next, after);
+    const done = onTrial(pending, before).filter((field) => !left.includes(field));
+    if (done.length > 0) await this.#tell(transaction, 'endpoint.reverted', actor, after, after);
+    if (left.length === 0 && done.length > 0) {
+      await reverts.take(pending.endpointUuid);
+      return null;
+    }
+    await reverts.setWayBack(pending.endpointUuid, next);
+    return pending.revertAt;
   }
 
   async #tell(

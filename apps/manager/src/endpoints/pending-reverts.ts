@@ -30,6 +30,7 @@ export class PendingReverts {
   readonly #store: RevertStore;
   readonly #unsubscribe: (() => void)[];
   #timer: NodeJS.Timeout | null = null;
+  #nextLookAt = 0;
   #looking: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -53,7 +54,11 @@ export class PendingReverts {
 
   #lookWithin(milliseconds: number): void {
     if (this.#stopped) return;
+    // The sooner of two looks stays: one that found nothing must not put off the next, which was asked for meanwhile.
+    const at = performance.now() + milliseconds;
+    if (this.#timer !== null && this.#nextLookAt <= at) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#nextLookAt = at;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#looking = this.#looking.then(() => this.#look());
@@ -67,10 +72,10 @@ export class PendingReverts {
       for (const pending of await this.#store.due(this.#now(), BATCH)) await this.#revert(pending);
       const next = await this.#store.nextAfter(this.#now());
       const wait = next === null ? LOOK_MS : Math.min(next - clock.now().getTime(), LOOK_WHILE_PENDING_MS);
-      if (this.#timer === null) this.#lookWithin(Math.max(wait, 0));
+      this.#lookWithin(Math.max(wait, 0));
     } catch (error) {
       logger.error({ err: error }, 'cannot see which changes are to be taken back; trying again');
-      if (this.#timer === null) this.#lookWithin(AFTER_FAILURE_MS);
+      this.#lookWithin(AFTER_FAILURE_MS);
     }
   }
 

@@ -47,6 +47,18 @@ export class RevertStore {
       .execute();
   }
 
+  /** Another state comes back, at the same moment. */
+  async setWayBack(
+    endpointUuid: string,
+    { mode, caCertificates }: Pick<PendingRevert, 'mode' | 'caCertificates'>,
+  ): Promise<void> {
+    await this.#database
+      .updateTable('endpoint_reverts')
+      .set({ mode, ca_certificates: caCertificates })
+      .where('endpoint_uuid', '=', endpointUuid)
+      .execute();
+  }
+
   /** What was pending, to the one caller who takes it; null for everybody after. With `dueAt`, only when it is due then. */
   async take(endpointUuid: string, dueAt?: number): Promise<PendingRevert | null> {
     let query = this.#database.deleteFrom('endpoint_reverts').where('endpoint_uuid', '=', endpointUuid);

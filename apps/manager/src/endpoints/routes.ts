@@ -128,5 +128,7 @@ export function endpointRoutes(endpoints: EndpointService, urlOf: (fqdn: string)
 
 const CHANGE =
   'metaData.cutOff names the delegates that the change cut off: {delegateId, name, hostName, transport, reason}. ' +
-  'metaData.revertsAt (epoch milliseconds) is when the change is taken back. A change without revertAfter confirms one ' +
-  'that is waiting; one with revertAfter moves the moment and keeps the older state as what comes back.';
+  'metaData.revertsAt (epoch milliseconds) is when a change is taken back. A change without revertAfter leaves one that ' +
+  'waits waiting: the fields on trial still go back then, what it set in others stays. Setting a field on trial back to ' +
+  'its earlier value ends its trial; putting a third CA bundle in the place of one on trial is refused (409) without a ' +
+  'revertAfter. One with revertAfter moves the moment and keeps the older state as what comes back.';
