@@ -57,7 +57,7 @@ test('an operator publishes, halts and resumes, and status says so', async () =>
   );
   assert.match(
     (await asOperator('publish', image, '--ring', 'stable')).stderr,
-    /of the 1 delegates in ring canary none has taken it[\s\S]*healthy for 30 minutes, or go ahead .*--force/,
+    /of the one delegate in ring canary none has taken it[\s\S]*healthy for 30 minutes, or go ahead .*--force/,
   );
   assert.equal((await asOperator('publish', image, '--ring', 'stable', '--force')).exit, 0);
   assert.equal((await asOperator('publish', 'harness/delegate:25.01.1', '--ring', 'canary')).exit, 6);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatImageReference, isSameImage, parseImageReference, repositoryOf } from './image-reference.ts';
+import { formatImageReference, isWhatIsWanted, parseImageReference, repositoryOf } from './image-reference.ts';
 
 const DIGEST = `sha256:${'0a'.repeat(32)}`;
 
@@ -46,6 +46,11 @@ test('what is no reference is refused', () => {
     'user:pass@harness/delegate',
     'https://harness/delegate:1',
     'harness/dеlegate:1',
+    'r:65536/delegate:1',
+    'r:0/delegate:1',
+    '-r.example.com/delegate:1',
+    'harness/-delegate:1',
+    'harness/delegate/../x:1',
     `${'a'.repeat(256)}:1`,
     `a:${'1'.repeat(129)}`,
   ]) {
@@ -61,7 +66,9 @@ test('two ways to write one repository are the same, and a name that only begins
   assert.notEqual(repository('harness/delegate'), repository('evil.example.com/harness/delegate'));
   assert.notEqual(repository('harness/delegate'), repository('harness/delegate-evil'));
   const same = (a: string, b: string) =>
-    isSameImage(parseImageReference(a) ?? assert.fail(a), parseImageReference(b) ?? assert.fail(b));
+    isWhatIsWanted(parseImageReference(a) ?? assert.fail(a), parseImageReference(b) ?? assert.fail(b));
   assert.ok(same('harness/delegate:1', 'docker.io/harness/delegate:1'));
   assert.ok(!same('harness/delegate:1', `harness/delegate:1@${DIGEST}`));
+  assert.ok(same(`harness/delegate:1@${DIGEST}`, 'harness/delegate:1'), 'a pin is not taken away');
+  assert.ok(!same(`harness/delegate:1@${DIGEST}`, 'harness/delegate:2'));
 });

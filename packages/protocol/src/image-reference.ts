@@ -29,8 +29,13 @@ export function parseImageReference(text: string): ImageReference | null {
   const tag = colon === -1 ? null : named.slice(colon + 1);
   if (name.length > MOST_NAME_CHARACTERS || (tag !== null && !TAG.test(tag))) return null;
   const { registry, path } = splitName(name);
-  if (!PATH.test(path) || (registry !== null && !DOMAIN.test(registry))) return null;
+  if (!PATH.test(path) || (registry !== null && !isRegistry(registry))) return null;
   return { registry, path, tag, digest };
+}
+
+function isRegistry(text: string): boolean {
+  const [, port = '1'] = text.split(':');
+  return DOMAIN.test(text) && Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 /** A repository: an image reference without tag and digest. Null when it is none. */
@@ -52,15 +57,19 @@ export function repositoryOf({ registry, path }: Pick<ImageReference, 'registry'
   return `${DOCKER_HUB}/${path.includes('/') ? path : `library/${path}`}`;
 }
 
-/** True when both name the same thing: the same repository, tag and digest. */
-export function isSameImage(a: ImageReference, b: ImageReference): boolean {
-  return repositoryOf(a) === repositoryOf(b) && a.tag === b.tag && a.digest === b.digest;
+/**
+ * True when who runs `current` runs what `wanted` names: the same repository and tag, and the digest when it names one. A
+ * container that somebody pinned to a digest is not unpinned by the same tag without.
+ */
+export function isWhatIsWanted(current: ImageReference, wanted: ImageReference): boolean {
+  if (repositoryOf(current) !== repositoryOf(wanted) || current.tag !== wanted.tag) return false;
+  return wanted.digest === null || current.digest === wanted.digest;
 }
 
 /** The first part is a registry when it has a dot or a port, or is localhost; otherwise it belongs to the path. */
 function splitName(name: string): { registry: string | null; path: string } {
   const slash = name.indexOf('/');
   const first = name.slice(0, slash);
-  const isRegistry = slash !== -1 && (/[.:]/.test(first) || first === 'localhost');
-  return isRegistry ? { registry: first, path: name.slice(slash + 1) } : { registry: null, path: name };
+  const hasRegistry = slash !== -1 && (/[.:]/.test(first) || first === 'localhost');
+  return hasRegistry ? { registry: first, path: name.slice(slash + 1) } : { registry: null, path: name };
 }

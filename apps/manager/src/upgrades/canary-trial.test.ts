@@ -44,5 +44,5 @@ test('a canary with nobody who could try it is said, and does not stand in the w
     return verdict.passed ? verdict.warning : assert.fail(verdict.message);
   };
   assert.match(warning({ accounts: 0 }) ?? '', /^It goes to ring stable untried: .* no account is in it/);
-  assert.match(warning({ accounts: 2 }) ?? '', /no upgrader of its 2 accounts is calling/);
+  assert.match(warning({ accounts: 2 }) ?? '', /no upgrader of its accounts \(2\) is calling/);
 });

@@ -27,6 +27,7 @@ const GO_AHEAD = 'or go ahead without it (force, --force)';
 export function verdictOn(trial: CanaryTrial): TrialVerdict {
   const { image, published, accounts, kept, took, healthy, failed, nextJudgedAt, watchMs } = trial;
   const what = trial.component === 'DELEGATE' ? 'delegate' : 'upgrader';
+  const ofAll = kept === 1 ? `of the one ${what}` : `of the ${kept} ${what}s`;
   const watch = `${Math.round(watchMs / 60_000)} minutes`;
   if (published?.image === image && published.halted) {
     return refused(
@@ -35,7 +36,7 @@ export function verdictOn(trial: CanaryTrial): TrialVerdict {
     );
   }
   if (kept === 0) {
-    const nobody = accounts === 0 ? 'no account is in it' : `no upgrader of its ${accounts} accounts is calling`;
+    const nobody = accounts === 0 ? 'no account is in it' : `no upgrader of its accounts (${accounts}) is calling`;
     return { passed: true, warning: `It goes to ring stable untried: ring canary cannot try it, as ${nobody}.` };
   }
   if (published?.image !== image) {
@@ -47,13 +48,13 @@ export function verdictOn(trial: CanaryTrial): TrialVerdict {
   if (healthy > 0) return { passed: true, warning: null };
   if (took === 0) {
     return refused(
-      `${image} was not tried: of the ${kept} ${what}s in ring canary none has taken it.`,
+      `${image} was not tried: ${ofAll} in ring canary none has taken it.`,
       `Wait until their upgraders have called and they have been healthy for ${watch}, ${GO_AHEAD}.`,
     );
   }
   const when = nextJudgedAt === null ? '' : `: the next is judged at ${new Date(nextJudgedAt).toISOString()}`;
   return refused(
-    `${image} is not known to work: of the ${kept} ${what}s in ring canary ${took} took it, 0 are healthy and ${failed} failed.`,
+    `${image} is not known to work: ${ofAll} in ring canary ${took} took it, 0 are healthy and ${failed} failed.`,
     `Wait until one has been healthy for ${watch}${when}, ${GO_AHEAD}.`,
   );
 }

@@ -2,7 +2,8 @@ import {
   type DelegateRegistered,
   formatImageReference,
   type ImageReference,
-  isSameImage,
+  isWhatIsWanted,
+  parseDelegateVersion,
   parseImageReference,
   type UpgradeCheck,
   type UpgradeComponent,
@@ -65,9 +66,9 @@ export class UpgradeCheckService {
     currentImage: string,
     delegateName = '',
   ): Promise<UpgradeCheck> {
-    const current = readImage(currentImage);
     const now = this.#now();
     const release = await this.#releases.current(component, await this.#releases.ringOf(accountId));
+    const current = readCurrent(currentImage, release);
     const stored = component === 'DELEGATE' ? await this.#overrides.find(accountId) : null;
     const override = inForce(stored, now, release?.sequence ?? 0);
     const name = await this.#knownName(accountId, delegateName);
@@ -108,7 +109,7 @@ export class UpgradeCheckService {
     if (!wanted.change || wanted.release === null) {
       const published = parseImageReference(release.image);
       const taken = published === null ? null : inTheFlavourOf(current, published);
-      if (taken !== null && isSameImage(current, taken)) await this.#attempts.taken(key, now, judgeAt);
+      if (taken !== null && isWhatIsWanted(current, taken)) await this.#attempts.taken(key, now, judgeAt);
       return wanted;
     }
     // Calls that name no delegate may be about several: what one of them does says nothing of the others.
@@ -147,4 +148,11 @@ export class UpgradeCheckService {
   #now(): number {
     return this.#parts.clock.now().getTime();
   }
+}
+
+/** By its name the parameter is a tag: a version alone is one of the published repository, and not a repository of that name. */
+function readCurrent(text: string, release: Release | null): ImageReference {
+  const repository = release === null ? null : parseImageReference(release.image);
+  if (parseDelegateVersion(text) === null || repository === null) return readImage(text);
+  return { ...repository, tag: text, digest: null };
 }

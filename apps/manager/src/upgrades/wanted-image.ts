@@ -2,7 +2,7 @@ import {
   formatImageReference,
   type ImageReference,
   isOlderTag,
-  isSameImage,
+  isWhatIsWanted,
   parseDelegateVersion,
   parseImageReference,
 } from '@sallyport/protocol';
@@ -50,7 +50,7 @@ export function isBareTag(version: string): boolean {
 }
 
 function towards(current: ImageReference, image: ImageReference, allowOlder: boolean, release: Release | null): Wanted {
-  if (isSameImage(current, image)) return KEEP;
+  if (isWhatIsWanted(current, image)) return KEEP;
   const isOlder = isOlderTag(image.tag, current.tag);
   return isOlder && !allowOlder ? KEEP : { change: true, image: formatImageReference(image), isOlder, release };
 }

@@ -61,6 +61,13 @@ test('an older version is taken only when the manager says that older is meant, 
   assert.equal(outcome(older), 'refuse');
   assert.equal(outcome(older, {}, true), older);
   assert.equal(outcome(older, { acceptOlder: false }, true), 'refuse');
+  assert.equal(outcome('harness/delegate:latest'), 'refuse', 'nobody knows how old that is');
+  assert.equal(outcome('harness/delegate:latest', {}, true), 'harness/delegate:latest');
+  assert.equal(outcome('harness/delegate:latest', { acceptOlder: false }, true), 'refuse');
+  assert.equal(
+    outcome('harness/delegate:25.01.1', {}, undefined, 'harness/delegate:latest'),
+    'harness/delegate:25.01.1',
+  );
   assert.equal(outcome('harness/delegate:25.09.1', { acceptOlder: false }, true), 'harness/delegate:25.09.1');
 });
 
@@ -69,6 +76,11 @@ test('a digest is kept, and can be demanded', () => {
   assert.equal(outcome(pinned, { requireDigest: true }), pinned);
   assert.equal(outcome('harness/delegate:25.09.1', { requireDigest: true }), 'refuse');
   assert.equal(outcome(pinned, {}, undefined, pinned), 'keep');
+  assert.equal(
+    outcome('harness/delegate:25.09.1', { requireDigest: true }, undefined, pinned),
+    'keep',
+    'a pin is not taken away',
+  );
 });
 
 test('the mirror stands in front of every image, and its own name does not count as the repository', () => {

@@ -2,7 +2,8 @@ import {
   formatImageReference,
   type ImageReference,
   isOlderTag,
-  isSameImage,
+  isWhatIsWanted,
+  parseDelegateVersion,
   parseImageReference,
   parseRepository,
   repositoryOf,
@@ -38,6 +39,10 @@ export function decide(current: string, answer: UpgradeCheck, policy: ImagePolic
   }
   const present = parseImageReference(withoutMirror(current, policy));
   const text = formatImageReference(image);
+  const mirrored = throughMirror(image, policy);
+  if (mirrored === current || (present !== null && isWhatIsWanted(present, image))) {
+    return { action: 'keep', why: `${current} is what the manager wants.` };
+  }
   if (!isAllowed(image, present, policy)) {
     return refuse(
       `The manager named ${text}, whose repository ${repositoryOf(image)} is not allowed here.`,
@@ -53,21 +58,20 @@ export function decide(current: string, answer: UpgradeCheck, policy: ImagePolic
     );
   }
   const older = isOlderTag(image.tag, present?.tag ?? null);
-  if (older && !answer.allowOlder) {
+  // A tag that names no version is another image tomorrow, and nobody can say how old it is.
+  const unknown = parseDelegateVersion(image.tag) === null && parseDelegateVersion(present?.tag ?? '') !== null;
+  if ((older || unknown) && !answer.allowOlder) {
+    const what = older ? 'is older than' : 'names no version and may be older than';
     return refuse(
-      `The manager named ${text}, which is older than ${current}, and did not say that older is meant.`,
+      `The manager named ${text}, which ${what} ${current}, and did not say that older is meant.`,
       'Override the version with --allow-older if it is.',
     );
   }
-  if (older && !policy.acceptOlder) {
+  if ((older || unknown) && !policy.acceptOlder) {
     return refuse(
-      `The manager named ${text}, which is older than ${current}, and acceptOlder is false here.`,
+      `The manager named ${text}, which may be older than ${current}, and acceptOlder is false here.`,
       'Set acceptOlder to true to let it go back.',
     );
-  }
-  const mirrored = throughMirror(image, policy);
-  if (mirrored === current || (present !== null && isSameImage(present, image))) {
-    return { action: 'keep', why: `${current} is what the manager wants.` };
   }
   const step = older ? 'goes back, on purpose,' : 'goes';
   return { action: 'set', image: mirrored, why: `it ${step} from ${current} to ${mirrored}, which the manager names.` };
