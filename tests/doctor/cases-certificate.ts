@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { TestAuthority } from '@sallyport/dev-env';
-import { createAuthority, issueClientCertificate } from '@sallyport/trust';
+import { createAuthority, createSigningRequest, issueClientCertificate } from '@sallyport/trust';
 import { opensslPair, P256, RSA_1024 } from './openssl-pairs.ts';
 import type { Case, Rig } from './rig.ts';
 import { type KeyPair, tlsServer } from './servers.ts';
@@ -53,7 +53,8 @@ export const CERTIFICATE_CASES: readonly Case[] = [
   {
     name: 'the certificate is DER',
     cause: 'pair',
-    says: /holds no certificate in PEM form/,
+    says: /is binary \(DER\), and a delegate reads PEM/,
+    does: /sallyport cert chain/,
     broken: (rig) => {
       const der = rig.file('client.crt', new X509Certificate(rig.client.certificatePem).raw);
       return { environment: rig.mtls({ DELEGATE_CLIENT_CERTIFICATE_PATH: der }) };
@@ -62,8 +63,59 @@ export const CERTIFICATE_CASES: readonly Case[] = [
   {
     name: 'the certificate file is empty',
     cause: 'pair',
-    says: /holds no certificate in PEM form/,
+    says: /client\.crt is empty/,
     broken: withPair(() => ({ certificatePem: '' })),
+  },
+  {
+    name: 'the signing request in the place of the certificate',
+    cause: 'pair',
+    says: /signing request, which a CA has yet to sign/,
+    does: /sallyport cert sign/,
+    broken: withPair(async () => ({
+      certificatePem: (await createSigningRequest({ name: 'edge-1', keyAlgorithm: 'EC P-256' })).requestPem,
+    })),
+  },
+  {
+    name: 'a PKCS#12 file in the place of the certificate',
+    cause: 'pair',
+    says: /is a PKCS#12 file/,
+    does: /openssl pkcs12 -in/,
+    broken: (rig) => {
+      const p12 = rig.file('client.p12', Buffer.from('3082010002010330820100', 'hex'));
+      return { environment: rig.mtls({ DELEGATE_CLIENT_CERTIFICATE_PATH: p12 }) };
+    },
+  },
+  {
+    name: 'the key is DER',
+    cause: 'pair',
+    says: /is binary \(DER\)/,
+    does: /openssl pkey -inform DER/,
+    broken: (rig) => {
+      const der = createPrivateKey(rig.client.privateKeyPem).export({ type: 'pkcs8', format: 'der' });
+      return { environment: rig.mtls({ DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: rig.file('client.key', der) }) };
+    },
+  },
+  {
+    name: 'the certificate was encoded once more for the Secret',
+    cause: 'pair',
+    says: /encoded in base64 once more/,
+    broken: withPair(({ client }) => ({ certificatePem: btoa(client.certificatePem) })),
+  },
+  {
+    name: 'an RSA key in PKCS#1, which the Java delegate cannot read',
+    cause: 'pair',
+    status: 'warn',
+    says: /is PKCS#1/,
+    does: /openssl pkcs8 -topk8 -nocrypt/,
+    broken: withPair(async ({ authority }) => {
+      const { certificatePem, privateKeyPem } = await issueClientCertificate({
+        authority: authority.pair,
+        name: 'edge-1',
+        now: new Date(),
+      });
+      const pkcs1 = createPrivateKey(privateKeyPem).export({ type: 'pkcs1', format: 'pem' }).toString();
+      return { certificatePem, privateKeyPem: pkcs1 };
+    }),
   },
   {
     name: 'the certificate lost lines on its way',

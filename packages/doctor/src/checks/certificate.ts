@@ -28,9 +28,13 @@ function mtlsOnly(judge: (seen: Seen, leaf: CertificateFacts | null) => Outcome)
       : judge(seen, seen.pair?.leaf ?? null);
 }
 
-function judgePair({ pair }: Seen, leaf: CertificateFacts | null): Outcome {
+function judgePair({ pair, key }: Seen, leaf: CertificateFacts | null): Outcome {
   const problem = pair?.pairProblem ?? null;
   if (problem !== null) return fail(problem.what, problem.remedy);
+  if (key?.text?.includes('-----BEGIN RSA PRIVATE KEY-----')) {
+    const what = `The key in ${key.path} is PKCS#1 ("BEGIN RSA PRIVATE KEY"), which the Java delegate cannot read; others can.`;
+    return warn(what, `Write it as PKCS#8: openssl pkcs8 -topk8 -nocrypt -in ${key.path} -out client.key`);
+  }
   return pass(`The key belongs to ${quoted(leaf?.subject)}.`);
 }
 

@@ -3,6 +3,7 @@ import { CertificateFileError, type ClientIdentity, parseCertificates, parseClie
 import { type CertificateFacts, describeCertificate, findWeaknesses, type Weakness } from '@sallyport/trust';
 import type { Problem } from '../setup.ts';
 import type { FileLook } from './file-source.ts';
+import { otherThanCertificates, otherThanKey } from './other-form.ts';
 
 /** A client certificate file and its key file, read as a TLS client would. */
 export interface ClientPair {
@@ -36,7 +37,10 @@ export function readClientPair(certificate: FileLook, key: FileLook, now: Date):
     chain = parseCertificates(certificatePem, from.certificate);
   } catch (error) {
     const swapped = /PRIVATE KEY-----/.test(certificatePem) && /BEGIN CERTIFICATE-----/.test(keyPem);
-    return { ...nothing, pairProblem: swapped ? SWAPPED : problemOf(error) };
+    const other = /-----BEGIN CERTIFICATE-----/.test(certificatePem)
+      ? null
+      : otherThanCertificates(from.certificate, certificatePem);
+    return { ...nothing, pairProblem: swapped ? SWAPPED : (other ?? problemOf(error)) };
   }
   const place = placeOf(keyPem, chain);
   const certificates = chain.map(describeCertificate);
@@ -53,7 +57,8 @@ export function readClientPair(certificate: FileLook, key: FileLook, now: Date):
   } catch (error) {
     // OpenSSL says no to a weak key as well: then that is what is wrong, and it has its own check.
     const weak = weaknesses.some(({ code }) => code === 'SHORT_KEY' || code === 'WEAK_SIGNATURE');
-    return { ...read, pairProblem: weak && place === 0 ? null : problemOf(error) };
+    const other = place < 0 ? otherThanKey(from.key, keyPem) : null;
+    return { ...read, pairProblem: weak && place === 0 ? null : (other ?? problemOf(error)) };
   }
 }
 
