@@ -17,8 +17,8 @@ export const SpoolHeader = Type.Object({
   taskId: Type.String(),
   key: Type.String(),
   token: Type.String(),
-  /** Under which name the service counts the lines; earlier versions had none. */
-  writer: Type.Optional(LogWriterId),
+  /** Under which name the service counts the lines. */
+  writer: LogWriterId,
 });
 export type SpoolHeader = Type.Static<typeof SpoolHeader>;
 
@@ -30,7 +30,7 @@ export interface SpoolState {
 }
 
 const MAGIC = 'sallyport-log-1';
-const STATE_BYTES = MAGIC.length + ' 00 0000000000000000\n'.length;
+const STATE_BYTES = MAGIC.length + ' 0 0000000000000000\n'.length;
 const READ_BYTES = 256 * 1024;
 /** What was delivered is cut off when it is so much, and half of the file. */
 const COMPACT_BYTES = 1024 * 1024;
@@ -248,12 +248,11 @@ async function writeHead(file: FileHandle, state: SpoolState, header: SpoolHeade
 }
 
 function stateLine({ ended, next }: SpoolState): string {
-  // The first digit meant something to earlier versions.
-  return `${MAGIC} 1${ended ? 1 : 0} ${String(next).padStart(16, '0')}\n`;
+  return `${MAGIC} ${ended ? 1 : 0} ${String(next).padStart(16, '0')}\n`;
 }
 
 function parse(bytes: Buffer) {
-  const match = /^sallyport-log-1 [01]([01]) (\d{16})\n$/.exec(bytes.toString('latin1', 0, STATE_BYTES));
+  const match = /^sallyport-log-1 ([01]) (\d{16})\n$/.exec(bytes.toString('latin1', 0, STATE_BYTES));
   const start = bytes.indexOf('\n', STATE_BYTES) + 1;
   if (match === null || start === 0) return null;
   const header = jsonOf(bytes.toString('utf8', STATE_BYTES, start));

@@ -106,7 +106,7 @@ test('a link in the place of a spool file is not followed', async (context) => {
   const elsewhere = join(temporaryFolder(context), 'file');
   const maker = await SpoolFolder.open(temporaryFolder(context), 1000);
   await (await maker.create(HEADER)).close();
-  writeFileSync(elsewhere, 'sallyport-log-1 00 0000000000000000\n{}\n');
+  writeFileSync(elsewhere, 'sallyport-log-1 0 0000000000000000\n{}\n');
   symlinkSync(elsewhere, join(directory, '999999999-00000000-0000-4000-8000-000000000000.spool'));
   const { files, unreadable } = await (await SpoolFolder.open(directory, 1000)).left('acme');
   assert.deepEqual([files.length, unreadable.length], [0, 1]);
@@ -186,16 +186,4 @@ test('room of what was delivered is given back while lines go on coming, and a l
   assert.deepEqual([left?.header, left?.nextPos], [HEADER, 160]);
   assert.deepEqual(positions((await left?.read(1)) ?? []), [delivered]);
   await left?.close();
-});
-
-test('a file of an earlier version, one line a row and no name of a writer, is read', async (context) => {
-  const directory = temporaryFolder(context);
-  const { writer: _, ...header } = HEADER;
-  const rows = lines(0, 3).map((line) => `${JSON.stringify(line)}\n`);
-  const text = `sallyport-log-1 11 0000000000000001\n${JSON.stringify(header)}\n${rows.join('')}`;
-  writeFileSync(join(directory, '999999999-00000000-0000-4000-8000-000000000000.spool'), text);
-  const { files } = await (await SpoolFolder.open(directory, 1000)).left('acme');
-  assert.deepEqual(files[0]?.state, { ended: true, next: 1 });
-  assert.deepEqual(positions((await files[0]?.read(1000)) ?? []), [1, 2]);
-  await files[0]?.close();
 });

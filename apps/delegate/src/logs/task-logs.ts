@@ -117,7 +117,7 @@ export class TaskLogs {
   }
 
   #resume(spool: SpoolFile): void {
-    const { taskId, key, token, writer = 'delegate' } = spool.header;
+    const { taskId, key, token, writer } = spool.header;
     const stream = this.#follow(taskId, { key, token, writer }, spool);
     if (!spool.state.ended) stream.line('sallyport', AFTER_A_RESTART);
     stream.end();

@@ -1,5 +1,13 @@
 import { Readable } from 'node:stream';
-import { LOG_LINK_LIFETIME_MS, LOG_SERVICE, LogArchive, LogLink, logPaths, SallyportError } from '@sallyport/protocol';
+import {
+  LOG_LINK_LIFETIME_MS,
+  LOG_QUERY,
+  LOG_SERVICE,
+  LogArchive,
+  LogLink,
+  logPaths,
+  SallyportError,
+} from '@sallyport/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { describePrincipal } from '../access/principal.ts';
@@ -11,7 +19,16 @@ import type { LogCaller } from './log-authentication.ts';
 import { type LogKey, logKeyOf } from './log-key.ts';
 import type { LinkGrant, LogSeals } from './log-seals.ts';
 import type { LogService } from './log-service.ts';
-import { bodyOf, keyOf, LINKED_ARCHIVE, LINKED_BLOB, logCallerOf, prefixOf, serviceUrl } from './request-values.ts';
+import {
+  bodyOf,
+  keyOf,
+  LINKED_ARCHIVE,
+  LINKED_BLOB,
+  logCallerOf,
+  prefixOf,
+  refuseBrokenEscapes,
+  serviceUrl,
+} from './request-values.ts';
 import { entryName, zip } from './zip.ts';
 
 const tags = ['log service'];
@@ -113,7 +130,12 @@ export function blobRoutes(app: App, logs: LogService, seals: LogSeals, audit: A
     path(LINKED_BLOB),
     {
       config: { access: 'log-link' },
-      schema: { summary: 'Store a blob by an upload link', tags, querystring: Type.Object(Grant), response: nothing },
+      schema: {
+        summary: 'Store a blob by an upload link',
+        tags,
+        querystring: Type.Object({ ...Account, ...Grant }),
+        response: nothing,
+      },
     },
     async (request, reply) => {
       const caller = logCallerOf(request);
@@ -125,7 +147,12 @@ export function blobRoutes(app: App, logs: LogService, seals: LogSeals, audit: A
     path(LINKED_BLOB),
     {
       config: { access: 'log-link' },
-      schema: { summary: 'Read a blob by a download link', tags, querystring: Type.Object(Grant), response: bytes },
+      schema: {
+        summary: 'Read a blob by a download link',
+        tags,
+        querystring: Type.Object({ ...Account, ...Grant }),
+        response: bytes,
+      },
     },
     async (request, reply) => {
       const caller = logCallerOf(request);
@@ -149,7 +176,12 @@ export function blobRoutes(app: App, logs: LogService, seals: LogSeals, audit: A
     path(LINKED_ARCHIVE),
     {
       config: { access: 'log-link' },
-      schema: { summary: 'The zip of an archive link', tags, querystring: Type.Object(Grant), response: bytes },
+      schema: {
+        summary: 'The zip of an archive link',
+        tags,
+        querystring: Type.Object({ ...Account, ...Grant }),
+        response: bytes,
+      },
     },
     async (request, reply) => {
       const caller = logCallerOf(request);
@@ -166,9 +198,8 @@ export function blobRoutes(app: App, logs: LogService, seals: LogSeals, audit: A
 
   async function archiveOf(request: FastifyRequest): Promise<LogArchive> {
     const caller = logCallerOf(request);
-    const { prefix } = request.query as { prefix?: string };
-    if (prefix === undefined || prefix === '')
-      throw new SallyportError('ENTITY_NOT_FOUND', 'no prefix in query params');
+    const { prefix = '' } = request.query as { prefix?: string };
+    refuseBrokenEscapes(request, LOG_QUERY.prefix);
     if (!/runSequence:\d/.test(prefix)) {
       throw new SallyportError('INVALID_REQUEST', 'the prefix names no run: it has to contain runSequence:<number>');
     }

@@ -1,5 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { LOG_TOKEN_LIFETIME_MS, logErrors, logKey, SallyportError, taskLogAbstractions } from '@sallyport/protocol';
+import {
+  LOG_QUERY,
+  LOG_TOKEN_HEADER,
+  LOG_TOKEN_LIFETIME_MS,
+  logErrors,
+  logKey,
+  SallyportError,
+  taskLogAbstractions,
+} from '@sallyport/protocol';
 import { mayEdit, type Principal } from '../access/principal.ts';
 import type { Clock } from '../clock.ts';
 import type { AgentCaller, AgentRequest } from '../delegates/agent-authentication.ts';
@@ -14,6 +22,8 @@ export interface LogRequest {
   readonly socket: object;
   readonly headers: IncomingHttpHeaders;
   readonly query: Readonly<Record<string, unknown>>;
+  /** The log token of a form in the body, if that is what the body is. */
+  readonly formToken: string | null;
 }
 
 /** Somebody who may use the logs of an account. */
@@ -157,12 +167,12 @@ export class LogAuthentication {
    * like the token itself: a link taken out of a STRICT account's network does not work from a plain connection.
    */
   async link(request: LogRequest, method: LinkGrant['method'], what: LinkGrant['what']): Promise<LogCaller> {
-    const { grant: text } = request.query;
+    const { grant: text, accountID } = request.query;
     const { seals, births, clock } = this.#parts;
     const link = typeof text === 'string' ? seals.readLink(text, clock.now().getTime()) : null;
-    if (link === null || link.method !== method || link.what !== what) {
+    if (link === null || link.method !== method || link.what !== what || link.accountId !== accountID) {
       throw refusal(
-        'the link is not one of ours, is for another method, or is more than an hour old; ask for a new one',
+        'the link is not one of ours or was edited, is for another method, or is more than an hour old; ask for a new one',
       );
     }
     const { accountId, accountCreatedAt } = link;
@@ -240,10 +250,9 @@ function accountOf({ query }: LogRequest): string {
   return accountID;
 }
 
-function tokenOf({ headers, query }: LogRequest): string | null {
-  const header = headers['x-harness-token'];
-  const text = typeof header === 'string' && header !== '' ? header : query['X-Harness-Token'];
-  return typeof text === 'string' && text !== '' ? text : null;
+function tokenOf({ headers, query, formToken }: LogRequest): string | null {
+  const given = [headers[LOG_TOKEN_HEADER], query[LOG_QUERY.token], formToken];
+  return given.find((text): text is string => typeof text === 'string' && text !== '') ?? null;
 }
 
 function notPermitted(accountId: string): SallyportError {

@@ -1,5 +1,7 @@
+import { LOG_QUERY, logErrors, logPaths, SallyportError } from '@sallyport/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { LogAccess } from '../http/access.ts';
+import { formTokenOf } from './form-token.ts';
 import type { LogAuthentication, LogCaller } from './log-authentication.ts';
 import { LINKED_ARCHIVE, logRequestOf } from './request-values.ts';
 
@@ -14,8 +16,13 @@ export function logGuard(authentication: LogAuthentication) {
   };
 }
 
-function admit(authentication: LogAuthentication, access: LogAccess, request: FastifyRequest): Promise<LogCaller> {
-  const asked = logRequestOf(request);
+async function admit(
+  authentication: LogAuthentication,
+  access: LogAccess,
+  request: FastifyRequest,
+): Promise<LogCaller> {
+  if (request.routeOptions.url?.endsWith(logPaths.archive)) refuseMissing(request);
+  const asked = logRequestOf(request, await formTokenOf(request));
   switch (access) {
     case 'log-writer':
       return authentication.writer(asked);
@@ -30,4 +37,11 @@ function admit(authentication: LogAuthentication, access: LogAccess, request: Fa
         request.routeOptions.url?.endsWith(LINKED_ARCHIVE) ? 'archive' : 'blob',
       );
   }
+}
+
+/** Archives are the one place where what is missing is a 404, for whoever asks. */
+function refuseMissing({ query }: FastifyRequest): void {
+  const { [LOG_QUERY.account]: account, [LOG_QUERY.prefix]: prefix } = query as Record<string, unknown>;
+  if (account === undefined || account === '') throw new SallyportError('ENTITY_NOT_FOUND', logErrors.noAccount);
+  if (prefix === undefined || prefix === '') throw new SallyportError('ENTITY_NOT_FOUND', 'no prefix in query params');
 }

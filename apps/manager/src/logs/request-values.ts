@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { LOG_SERVICE, logErrors, SallyportError } from '@sallyport/protocol';
+import { LOG_QUERY, LOG_SERVICE, logErrors, SallyportError } from '@sallyport/protocol';
 import type { FastifyRequest } from 'fastify';
 import { admitKey, type LogCaller, type LogRequest } from './log-authentication.ts';
 import { type LogKey, logKeyOf } from './log-key.ts';
@@ -20,11 +20,12 @@ export function logCallerOf(request: FastifyRequest): LogCaller {
   return request.logCaller;
 }
 
-export function logRequestOf(request: FastifyRequest): LogRequest {
+export function logRequestOf(request: FastifyRequest, formToken: string | null = null): LogRequest {
   return {
     socket: request.raw.socket,
     headers: request.headers,
     query: request.query as Readonly<Record<string, unknown>>,
+    formToken,
   };
 }
 
@@ -33,6 +34,7 @@ export function keyOf(request: FastifyRequest): LogKey {
   const { key } = request.query as { key?: unknown };
   if (typeof key !== 'string' || key === '') throw new SallyportError('INVALID_REQUEST', logErrors.noKey);
   admitKey(logCallerOf(request), key);
+  refuseBrokenEscapes(request, LOG_QUERY.key);
   return logKeyOf(key);
 }
 
@@ -40,7 +42,27 @@ export function keyOf(request: FastifyRequest): LogKey {
 export function prefixOf(request: FastifyRequest): LogKey {
   const { key } = request.query as { key?: unknown };
   if (typeof key !== 'string' || key === '') throw new SallyportError('INVALID_REQUEST', logErrors.noKey);
+  refuseBrokenEscapes(request, LOG_QUERY.key);
   return logKeyOf(key);
+}
+
+/**
+ * Throws INVALID_REQUEST for a value like `50%` or `%ff`. Read as it stands, it would be the same key as the one that is
+ * written `50%25` or `%25ff`: two writers who mean different logs would share one.
+ */
+export function refuseBrokenEscapes(request: FastifyRequest, name: string): void {
+  const [, query = ''] = request.originalUrl.split(/\?(.*)/s);
+  for (const pair of query.split('&')) {
+    if (!pair.startsWith(`${name}=`)) continue;
+    try {
+      decodeURIComponent(pair);
+    } catch {
+      throw new SallyportError(
+        'INVALID_REQUEST',
+        `the ${name} in the URL is '${pair.slice(name.length + 1, 200)}', which is not percent-encoded UTF-8: write a % as %25`,
+      );
+    }
+  }
 }
 
 /** The body, unread: routes of the log service take any content type, as their clients send what they like. */

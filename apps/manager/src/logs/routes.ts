@@ -1,4 +1,4 @@
-import { LOG_SERVICE, logPaths } from '@sallyport/protocol';
+import { LOG_SERVICE, logPaths, SallyportError } from '@sallyport/protocol';
 import { Type } from 'typebox';
 import { describePrincipal } from '../access/principal.ts';
 import type { AuditStore } from '../audit/audit-store.ts';
@@ -30,6 +30,17 @@ export function logRoutes({ logs, tails, authentication, seals, audit, clock }: 
       service.setErrorHandler(answerLogError);
       service.removeAllContentTypeParsers();
       service.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+      // Everything below it that is not served, in its own form of errors.
+      service.register(
+        (below, _options, done) => {
+          below.setNotFoundHandler((request) => {
+            const path = request.url.split('?', 1)[0]?.slice(0, 200);
+            throw new SallyportError('ENTITY_NOT_FOUND', `there is no ${request.method} ${path} here`);
+          });
+          done();
+        },
+        { prefix: LOG_SERVICE },
+      );
       streamRoutes(service, logs, tails, authentication);
       blobRoutes(service, logs, seals, audit, clock);
       service.get(
