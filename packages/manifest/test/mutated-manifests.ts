@@ -40,7 +40,7 @@ export function mutate(sample: readonly PlainMap[], seed: number): MutatedManife
   did('no namespaces', 0.1, () => {
     for (const object of objects) delete mapAt(object, 'metadata')['namespace'];
   });
-  did('partial', 0.65, () => {
+  did('partial', 0.85, () => {
     const optional = new Set([
       'Namespace',
       'ClusterRoleBinding',
@@ -50,7 +50,7 @@ export function mutate(sample: readonly PlainMap[], seed: number): MutatedManife
       'ServiceAccount',
       'Secret',
     ]);
-    objects = objects.filter((object) => !optional.has(String(object['kind'])) || random.chance(0.5));
+    objects = objects.filter((object) => !optional.has(String(object['kind'])) || random.chance(0.3));
   });
   did('no upgrader', 0.3, () => {
     objects = objects.filter((object) => object['kind'] !== 'CronJob' && object['kind'] !== 'ConfigMap');

@@ -59,7 +59,7 @@ export function fix(text: string, context: CheckContext = {}): Fixed {
   const examinations = examine(source, context);
   const [first] = examinations;
   const rules = examinations.map(({ problems }) => problems);
-  const applied = first ? settle(first.file, () => undefined, [rules], isSafe) : [];
+  const applied = first ? settle(first.file, () => undefined, [{ rules }], isSafe) : [];
   return {
     text: source.text,
     fixed: applied

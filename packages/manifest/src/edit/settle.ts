@@ -5,6 +5,16 @@ import { placeEdits } from './text-part.ts';
 
 export type Rule<Scene> = (scene: Scene) => Iterable<Problem>;
 
+/** Rules that do not build on each other. */
+export interface Stage<Scene> {
+  readonly rules: readonly Rule<Scene>[];
+  /**
+   * The rules are about one delegate, and what an earlier one adds at a place belongs in front of what a later one adds
+   * there: items of a list before the next key of its map.
+   */
+  readonly ordered?: boolean;
+}
+
 export interface Applied {
   readonly problem: Problem;
   readonly at: TextPosition;
@@ -32,7 +42,7 @@ const mostLooks = 400;
 export function settle<Scene>(
   file: SettlingFile,
   read: () => Scene,
-  stages: readonly (readonly Rule<Scene>[])[],
+  stages: readonly Stage<Scene>[],
   wanted: (problem: Problem) => boolean = () => true,
 ): Applied[] {
   const applied: Applied[] = [];
@@ -43,7 +53,7 @@ export function settle<Scene>(
       for (let batches = next(stage, read(), wanted); batches.length > 0; batches = next(stage, read(), wanted)) {
         const [first] = batches.flat();
         if (++looks > mostLooks && first) throw unsupported(file.source, first, 'its repairs undo each other');
-        applied.push(...repair(file, batches));
+        applied.push(...repair(file, batches, stage.ordered ?? false));
         changed = true;
       }
     }
@@ -52,13 +62,13 @@ export function settle<Scene>(
 }
 
 /** Stages for rules that build on each other: what stands before must have settled. */
-export function inOrder<Scene>(rules: readonly Rule<Scene>[]): Rule<Scene>[][] {
-  return rules.map((rule) => [rule]);
+export function inOrder<Scene>(rules: readonly Rule<Scene>[]): Stage<Scene>[] {
+  return rules.map((rule) => ({ rules: [rule] }));
 }
 
 /** Of each rule the first problem to repair, and with it those of its kind that say that they do not depend on each other. */
-function next<Scene>(stage: readonly Rule<Scene>[], scene: Scene, wanted: (problem: Problem) => boolean): Problem[][] {
-  return stage.map((rule) => firstOf(rule(scene), wanted)).filter((batch) => batch.length > 0);
+function next<Scene>({ rules }: Stage<Scene>, scene: Scene, wanted: (problem: Problem) => boolean): Problem[][] {
+  return rules.map((rule) => firstOf(rule(scene), wanted)).filter((batch) => batch.length > 0);
 }
 
 function firstOf(problems: Iterable<Problem>, wanted: (problem: Problem) => boolean): Problem[] {
@@ -71,7 +81,7 @@ function firstOf(problems: Iterable<Problem>, wanted: (problem: Problem) => bool
   return batch;
 }
 
-function repair(file: SettlingFile, batches: readonly (readonly Problem[])[]): Applied[] {
+function repair(file: SettlingFile, batches: readonly (readonly Problem[])[], ordered: boolean): Applied[] {
   const { source } = file;
   const before = source.text;
   const applied: Applied[] = [];
@@ -82,7 +92,7 @@ function repair(file: SettlingFile, batches: readonly (readonly Problem[])[]): A
       const made = edit(source, problem);
       if (made.alone && applied.length > 0) continue;
       if (made.edits.some((each) => edits.some((other) => collide(each, other)))) continue;
-      if (made.edits.some((each) => others.some((other) => touch(each, other)))) continue;
+      if (!ordered && made.edits.some((each) => others.some((other) => touch(each, other)))) continue;
       edits.push(...made.edits);
       applied.push({ problem, at: originalPosition(source, problem), what: made.what });
       if (made.alone) return finish(file, before, edits, applied);

@@ -63,8 +63,7 @@ function parse(text: string): ParsedYaml {
     const reason = /call stack/i.test(error.message) ? 'It is nested too deeply' : error.message;
     return { document, fault: { offset: error.pos[0], reason } };
   }
-  const fault = text.includes('*') ? (unresolvedAlias(document) ?? aliasBomb(document)) : undefined;
-  return { document, fault };
+  return { document, fault: text.includes('*') ? aliasFault(document) : undefined };
 }
 
 /** A few lines of nested aliases can unfold into gigabytes (the "billion laughs"): the parser counts, and gives up. */
@@ -77,16 +76,18 @@ function aliasBomb(document: Document.Parsed): YamlFault | undefined {
   }
 }
 
-function unresolvedAlias(document: Document.Parsed): YamlFault | undefined {
+function aliasFault(document: Document.Parsed): YamlFault | undefined {
   let fault: YamlFault | undefined;
+  let count = 0;
   visit(document, {
     Alias(_, alias) {
+      count++;
       if (alias.resolve(document)) return undefined;
       fault = { offset: alias.range?.[0] ?? 0, reason: `The alias *${alias.source} has no anchor before it` };
       return visit.BREAK;
     },
   });
-  return fault;
+  return fault ?? (count > 0 ? aliasBomb(document) : undefined);
 }
 
 /** The offsets of the aliases that stand for this node. */

@@ -1,5 +1,5 @@
 import { EditableText } from '../edit/editable-text.ts';
-import { settle } from '../edit/settle.ts';
+import { inOrder, settle } from '../edit/settle.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -34,7 +34,7 @@ export function migrateUpgraderConfig(text: string, endpoint: Endpoint): Migrati
       mode,
     );
   }
-  const rules = [[(scene: YamlCursor) => upgraderConfigRules(scene, endpoint)]];
+  const rules = inOrder([(scene: YamlCursor) => upgraderConfigRules(scene, endpoint)]);
   const keys = ['clientCertificateFilePath', 'clientCertificateKeyFilePath'];
   const begun = keys.some((key) => root().get(key) ?? root().at('delegateConfig', key));
   const applied = settle(file, root, rules);

@@ -31,6 +31,7 @@ function* missing(pod: CertificatePod, secret: YamlCursor): Iterable<Problem> {
     repair: repairAt(secret, `set the mode of the certificate's files to ${wanted}, octal ${octal(wanted)}`, () => [
       addPair(secret, 'defaultMode', wanted),
     ]),
+    independent: true,
   };
 }
 
@@ -46,6 +47,7 @@ function* wrong(pod: CertificatePod, mode: YamlCursor): Iterable<Problem> {
     repair: repairAt(mode, `set the mode of the certificate's files to ${wanted}, octal ${octal(wanted)}`, () => [
       setScalar(mode, wanted),
     ]),
+    independent: true,
   });
   if (fault) {
     yield set('DEFAULT_MODE_DECIMAL', `${fault}.`);

@@ -114,7 +114,7 @@ function* content({ secret, target }: KubernetesScene): Iterable<Problem> {
       at: at(entry?.cursor ?? object.root.at('metadata', 'name') ?? object.root),
       message: faultMessage(object.name, key, fault),
       remedy: `Put the ${label === 'CERTIFICATE' ? 'client certificate' : 'private key'} there.`,
-      ...(pem !== undefined && { repair: fill(object, key, pem) }),
+      ...(pem !== undefined && { repair: fill(object, key, pem), independent: entry !== undefined }),
       safe: false,
     };
   }

@@ -154,6 +154,7 @@ function* volumeContent(pod: CertificatePod, found: YamlCursor, secretName: stri
       repair: repairAt(current ?? secret, `set the Secret of the certificate volume to "${secretName}"`, () => [
         current ? setScalar(current, secretName) : setSecret(found, secret, secretName),
       ]),
+      independent: current !== undefined,
     };
   }
   yield* fileModes(pod, secret);
@@ -193,6 +194,7 @@ function* mount(pod: CertificatePod, secretName: string | undefined): Iterable<P
     repair: repairAt(readOnly ?? present, `made the mount of ${mountDirectory} read-only`, () => [
       readOnly ? setScalar(readOnly, true) : addPair(present, 'readOnly', true),
     ]),
+    independent: true,
   };
 }
 
