@@ -58,6 +58,8 @@ export interface CertificateFacts {
   /** Extended key usage OIDs; null when the extension is absent: then every purpose is allowed. */
   readonly purposes: readonly string[] | null;
   readonly sans: readonly SubjectAlternativeName[];
+  /** A CA that may issue for some names only (RFC 5280 4.2.1.10). Which ones is OpenSSL's to judge. */
+  readonly hasNameConstraints: boolean;
   /** Subject and issuer are the same name, and the key ids do not contradict it. The signature is not checked. */
   readonly selfSigned: boolean;
   /** `RSA 2048`, `EC P-256`, `Ed25519`, ... or a dotted OID. */

@@ -5,6 +5,7 @@ export const Extension = {
   KEY_USAGE: '2.5.29.15',
   SUBJECT_ALTERNATIVE_NAME: '2.5.29.17',
   BASIC_CONSTRAINTS: '2.5.29.19',
+  NAME_CONSTRAINTS: '2.5.29.30',
   AUTHORITY_KEY_ID: '2.5.29.35',
   EXTENDED_KEY_USAGE: '2.5.29.37',
 } as const;

@@ -2,7 +2,7 @@ import { type CertificateFacts, Purpose } from './certificate-facts.ts';
 import { findMissingIntermediate, mayHaveIssued, sameName, sentPath } from './issuer-evidence.ts';
 import { purposeName } from './oid-names.ts';
 import type { RefusalReason } from './reasons.ts';
-import { listSubjects, quoteIssuer, quoteSubject, wordDate, wordDuration } from './wording.ts';
+import { listSubjects, quoteIssuer, quoteSubject, shorten, wordDate, wordDuration } from './wording.ts';
 
 export interface Explanation {
   readonly reason: RefusalReason;
@@ -226,6 +226,16 @@ function explainOther({ errorCode, leaf, chainSent, authorities }: RejectedCerti
       reason,
       message: `${refused} (${errorCode ?? 'no code'}): ${quoteSubject(certificate)} has ${flaw.has}.`,
       remedy: `Issue ${quoteSubject(certificate)} anew ${flaw.mend}.`,
+    };
+  }
+  const constrained = concerned.find(({ hasNameConstraints, isCa }) => hasNameConstraints && isCa);
+  if (constrained !== undefined) {
+    const names = leaf.sans.map(({ type, value }) => `${type}:${value}`).slice(0, 3);
+    const which = names.length === 0 ? 'names in its subject' : `its names (${shorten(names.join(', '))})`;
+    return {
+      reason,
+      message: `${refused} (${errorCode ?? 'no code'}): ${quoteSubject(constrained)} above it has name constraints, and most likely ${which} are not within them.`,
+      remedy: `Issue the client certificate with a name that ${quoteSubject(constrained)} may issue for ("openssl x509 -text" shows which), or from a CA without name constraints.`,
     };
   }
   return {

@@ -8,7 +8,6 @@ import { readGeneralNames } from './general-name.ts';
 /** Critical extensions that OpenSSL processes; any other one makes it refuse the certificate. */
 const processedExtensions = new Set<string>([
   ...Object.values(Extension),
-  '2.5.29.30', // nameConstraints
   '2.5.29.31', // cRLDistributionPoints
   '2.5.29.32', // certificatePolicies
   '2.5.29.33', // policyMappings
@@ -55,6 +54,7 @@ export function readCertificate(der: Uint8Array, fingerprint256: string): Certif
     keyUsage,
     purposes: readPurposes(values.get(Extension.EXTENDED_KEY_USAGE)),
     sans: sans === undefined ? [] : readGeneralNames(sequenceIn(sans, 'the subject alternative name')),
+    hasNameConstraints: values.has(Extension.NAME_CONSTRAINTS),
     selfSigned,
     keyAlgorithm: readKeyAlgorithm(parts.publicKey),
     signatureAlgorithm: readSignatureAlgorithm(parts.signatureAlgorithm),

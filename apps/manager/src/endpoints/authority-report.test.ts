@@ -23,6 +23,7 @@ const ca = (fingerprint256: string, more: Partial<CaAuthority> = {}): CaAuthorit
   keyUsage: null,
   purposes: null,
   sans: [],
+  hasNameConstraints: false,
   selfSigned: true,
   keyAlgorithm: 'EC P-256',
   signatureAlgorithm: 'ECDSA SHA-256',
