@@ -330,7 +330,7 @@ test('killed at any call of a way back, the next run leaves the old delegate, an
   const { onStart } = rig.engine;
   rig.engine.onStart = (container) => container.config['Image'] !== ends && onStart(container);
   const changes = await killedAtEachChange(rig, ends, OLD);
-  assert.equal(changes, 9, 'pull, rename, stop, create, connect, start; remove, start, rename');
+  assert.equal(changes, 10, 'pull, rename, stop, create, connect, start; stop, remove, start, rename');
 });
 
 test('a delegate that somebody stopped is not started by an upgrade', async (t) => {

@@ -21,6 +21,8 @@ interface Parts {
 
 /** A delegate is given this long to end its tasks, as in its manifest. */
 const GRACE_SECONDS = 600;
+/** One that did not register has no tasks, and no delegate runs meanwhile. */
+const SHORT_GRACE_SECONDS = 60;
 const MOST_ASKED_EVERY_MS = 5_000;
 
 /** The name that the old container has while it is not known yet whether the new one works. */
@@ -136,7 +138,11 @@ async function rollBack(parts: Parts, old: ContainerDetails, created: string | n
   const { engine, target, logger } = parts;
   const { containerName } = target;
   logger.warn(`container ${containerName}: going back to ${old.Config.Image}`);
-  if (created !== null) await engine.remove(created);
+  if (created !== null) {
+    // It may have registered and taken tasks while the manager could not be asked.
+    await engine.stop(created, SHORT_GRACE_SECONDS);
+    await engine.remove(created);
+  }
   // Its name last: whoever is killed in between leaves a name that says that there is something to finish.
   await engine.start(old.Id);
   await engine.rename(old.Id, containerName);
@@ -232,6 +238,8 @@ async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null>
     const begun = await engine.container(containerName);
     const failure = begun === null ? null : await beginningFailure(parts, begun);
     if (begun !== null && failure === null) {
+      // An engine that was restarted may have started it again.
+      if (aside.State.Running) await engine.stop(aside.Id, GRACE_SECONDS);
       await engine.remove(aside.Id);
       logger.info(`container ${containerName}: the delegate registered; the old container is removed`);
     } else {
