@@ -43,6 +43,7 @@ export async function runCommand(args: readonly string[], options: RunOptions = 
     environment: readEnvironment(variables),
     terminal: { stdin, stdout, stderr },
     now: () => options.now ?? Date.UTC(2026, 0, 1),
+    sinceStart: () => 12.5,
   });
   return { exit, stdout: stdout.text, stderr: stderr.text };
 }

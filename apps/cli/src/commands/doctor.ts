@@ -32,7 +32,7 @@ export function doctorCommand(tools: Tools): Command {
       ]);
       const resolver = new KillableResolver();
       // A slow machine may have spent a second on starting this program, and who waits counts that, too.
-      const totalMs = Math.max(LEAST_MS, TIME_LIMITS.totalMs - (tools.sinceStart?.() ?? 0));
+      const totalMs = Math.max(LEAST_MS, TIME_LIMITS.totalMs - Math.round(tools.sinceStart?.() ?? 0));
       const diagnosis = await diagnose({
         ...subject,
         now: tools.now,
