@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type DevAccount, DevAgent, DevManager, eventually, KeptConnection } from '@sallyport/dev-env';
-import { type Container, DockerEngineStandIn } from './docker-engine.ts';
-import { MAIN, type Run, runHere, runProcess } from './upgrader-process.ts';
+import { DevManager, eventually } from '@sallyport/dev-env';
+import { DIGEST, DockerRig, NEW, OLD } from './docker-rig.ts';
+import { MAIN } from './upgrader-process.ts';
 
-const OLD = 'harness/delegate:25.08.86600';
-const NEW = 'harness/delegate:25.09.86700';
-const DIGEST = `sha256:${'cd'.repeat(32)}`;
 const missingDocker = spawnSync('docker', ['--version']).status === 0 ? false : 'docker is not installed';
 
 let dev: DevManager;
@@ -21,113 +17,9 @@ before(async () => {
 });
 after(() => dev.stop());
 
-/** A docker host with a delegate's container, whose process registers with the version of its image. */
-class DockerRig {
-  readonly engine: DockerEngineStandIn;
-  readonly account: DevAccount;
-  readonly folder: string;
-  /** Versions whose delegate comes up. */
-  readonly working = new Set(['25.08.86600', '25.09.86700']);
-  readonly #t: TestContext;
-  readonly #agents = new Map<string, DevAgent>();
-
-  private constructor(t: TestContext, engine: DockerEngineStandIn, account: DevAccount, folder: string) {
-    this.#t = t;
-    this.engine = engine;
-    this.account = account;
-    this.folder = folder;
-  }
-
-  static async create(t: TestContext, id: string): Promise<DockerRig> {
-    const folder = mkdtempSync(join(tmpdir(), 'sallyport-docker-'));
-    t.after(() => rmSync(folder, { recursive: true, force: true }));
-    writeFileSync(join(folder, 'ca.pem'), dev.serverCa);
-    const engine = await DockerEngineStandIn.start(join(folder, 'docker.sock'));
-    t.after(() => engine.stop());
-    const rig = new DockerRig(t, engine, await dev.account(id), folder);
-    const image = {
-      ...{ Cmd: ['./start.sh'], Env: ['JAVA_HOME=/opt/17', 'PATH=/bin'], Labels: { of: 'image' } },
-      Volumes: { '/opt/work': {} },
-    };
-    engine.registry.set(OLD, image);
-    const next = { ...image, Cmd: ['./start2.sh'], Env: ['JAVA_HOME=/opt/21', 'PATH=/bin'] };
-    engine.registry.set(NEW, next);
-    engine.registry.set(`harness/delegate@${DIGEST}`, next);
-    engine.onStart = (container) => rig.#started(container);
-    engine.onStop = (container) => rig.#stopped(container);
-    await rig.#begin();
-    return rig;
-  }
-
-  async #begin(): Promise<void> {
-    const settings = {
-      Env: ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${this.account.token}`],
-      Labels: { own: 'yes' },
-      Volumes: { '/cache': {} },
-      HostConfig: {
-        ...{ Memory: 2147483648, Binds: ['/etc/mtls:/etc/mtls:ro', 'kept:/data'], RestartPolicy: { Name: 'always' } },
-        ...{ NetworkMode: 'second', Mounts: [{ Type: 'volume', Target: '/logs' }] },
-      },
-      NetworkingConfig: { EndpointsConfig: { second: { IPAMConfig: { IPv4Address: '10.0.0.9' } } } },
-    };
-    await this.engine.run('edge', OLD, settings, { agents: { Aliases: ['the-delegate'] } });
-  }
-
-  /** Back to one container of the old version. */
-  async restart(): Promise<void> {
-    for (const container of this.engine.containers.values()) await this.#stopped(container);
-    this.engine.containers.clear();
-    await this.#begin();
-  }
-
-  run(more: Readonly<Record<string, string>> = {}): Promise<Run> {
-    return runHere(this.environment(more));
-  }
-
-  runProcess(): Promise<Run> {
-    return runProcess(this.#t, this.environment());
-  }
-
-  environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
-    return {
-      ACCOUNT_ID: this.account.id,
-      MANAGER_HOST_AND_PORT: dev.publicUrl,
-      UPGRADER_WORKLOAD_NAME: 'edge',
-      UPGRADER_TOKEN: this.account.token,
-      UPGRADER_DOCKER_SOCKET: join(this.folder, 'docker.sock'),
-      SALLYPORT_EXTRA_CA_FILE: join(this.folder, 'ca.pem'),
-      UPGRADER_REGISTRATION_MINUTES: '0.05',
-      ...more,
-    };
-  }
-
-  async #started({ id, config }: Container): Promise<boolean> {
-    const version = /:([\d.]+)/.exec(String(config['Image']))?.[1] ?? '';
-    if (!this.working.has(version)) return true;
-    const { port } = dev.manager.publicAddress;
-    const connection = await KeptConnection.open({ port, serverName: 'localhost' });
-    this.#t.after(() => connection.close());
-    const { id: accountId, token } = this.account;
-    const agent = new DevAgent(connection, { accountId, token, name: 'edge-1' });
-    await agent.register({ version, hostName: String(config['Hostname']) });
-    this.#agents.set(id, agent);
-    return true;
-  }
-
-  async #stopped({ id }: Container): Promise<void> {
-    const agent = this.#agents.get(id);
-    if (agent !== undefined) await agent.call('POST', '/api/agent/delegates/unregister', { delegateId: agent.id });
-  }
-}
-
-async function publish(image: string): Promise<void> {
-  const body = { image, ring: 'stable', force: true, allowOlder: true };
-  await dev.must('POST', '/ng/api/upgrades/releases', body);
-}
-
 test('recreates the container with its own settings and the new image’s, and removes the old one', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-ok');
-  await publish(NEW);
+  const rig = await DockerRig.create(t, dev, 'docker-ok');
+  await rig.publish(NEW);
   const before = rig.engine.byName('edge');
   const { exit, lines } = await rig.runProcess();
   assert.equal(exit, 0, JSON.stringify(lines));
@@ -153,10 +45,10 @@ test('recreates the container with its own settings and the new image’s, and r
 });
 
 test('puts the old container back when the new one does not register in time, and is not told to try again', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-silent');
+  const rig = await DockerRig.create(t, dev, 'docker-silent');
   const silent = 'harness/delegate:25.10.1';
   rig.engine.registry.set(silent, {});
-  await publish(silent);
+  await rig.publish(silent);
   const before = rig.engine.byName('edge');
   const { exit, lines } = await rig.run();
   assert.equal(exit, 6, JSON.stringify(lines));
@@ -176,9 +68,9 @@ test('puts the old container back when the new one does not register in time, an
 });
 
 test('a container that ends at once, a pull that fails, and an image that is refused leave the old one', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-fails');
+  const rig = await DockerRig.create(t, dev, 'docker-fails');
   const before = rig.engine.byName('edge');
-  await publish('harness/delegate:25.11.1');
+  await rig.publish('harness/delegate:25.11.1');
   const unpulled = await rig.run();
   assert.equal(unpulled.exit, 4);
   assert.match(
@@ -187,13 +79,13 @@ test('a container that ends at once, a pull that fails, and an image that is ref
   );
   assert.ok(!rig.engine.calls.some((call) => call.includes('/stop')), 'nothing was stopped for it');
 
-  await publish('evil/delegate:25.11.2');
+  await rig.publish('evil/delegate:25.11.2');
   const refused = await rig.run();
   assert.equal(refused.exit, 5);
   assert.match(refused.lines.at(-1)?.msg ?? '', /repository docker\.io\/evil\/delegate is not allowed/);
   assert.ok(!rig.engine.calls.some((call) => call.includes('evil')));
 
-  await publish('harness/delegate:25.12.6');
+  await rig.publish('harness/delegate:25.12.6');
   rig.engine.registry.set('harness/delegate:25.12.6', {});
   const { onStart } = rig.engine;
   rig.engine.onStart = (container) => (container.id === before.id ? onStart(container) : false);
@@ -204,8 +96,8 @@ test('a container that ends at once, a pull that fails, and an image that is ref
 });
 
 test('finishes what an upgrader that was killed half-way left', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-half');
-  await publish(OLD);
+  const rig = await DockerRig.create(t, dev, 'docker-half');
+  await rig.publish(OLD);
   const before = rig.engine.byName('edge');
   before.name = 'edge-before-upgrade';
   before.running = false;
@@ -220,15 +112,15 @@ test('finishes what an upgrader that was killed half-way left', async (t) => {
 
   before.name = 'edge-before-upgrade';
   const made = await rig.engine.run('edge', NEW, { Env: ['DELEGATE_NAME=edge-1'] });
-  await publish(NEW);
+  await rig.publish(NEW);
   const second = await rig.run();
   assert.equal(second.exit, 0, JSON.stringify(second.lines));
   assert.deepEqual([...rig.engine.containers.keys()], [made.id], 'the new one works: it stays');
 });
 
 test('finds the container of a service of a compose file', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-compose');
-  await publish(NEW);
+  const rig = await DockerRig.create(t, dev, 'docker-compose');
+  await rig.publish(NEW);
   const label = { 'com.docker.compose.service': 'the-service' };
   const container = await rig.engine.run('project-the-service-1', OLD, {
     Env: ['DELEGATE_NAME=edge-1'],
@@ -246,8 +138,8 @@ test('finds the container of a service of a compose file', async (t) => {
 });
 
 test('an image that is pinned to a digest is pulled by it', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-digest');
-  await publish(`${NEW}@${DIGEST}`);
+  const rig = await DockerRig.create(t, dev, 'docker-digest');
+  await rig.publish(`${NEW}@${DIGEST}`);
   rig.engine.images.set(`${NEW}@${DIGEST}`, { id: 'sha256:1', config: {}, repoDigests: [] });
   const { exit, lines } = await rig.run({ UPGRADER_REQUIRE_DIGEST: 'true' });
   assert.equal(exit, 0, JSON.stringify(lines));
@@ -257,8 +149,8 @@ test('an image that is pinned to a digest is pulled by it', async (t) => {
 });
 
 test('says what is wrong with a socket, a container that is not there, and one that cannot be put back', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-wrong');
-  await publish(NEW);
+  const rig = await DockerRig.create(t, dev, 'docker-wrong');
+  await rig.publish(NEW);
   const absent = await rig.run({ UPGRADER_DOCKER_SOCKET: join(rig.folder, 'none.sock') });
   assert.equal(absent.exit, 4);
   assert.match(absent.lines.at(-1)?.msg ?? '', /none\.sock was not reached.*ENOENT/);
@@ -275,8 +167,8 @@ test('says what is wrong with a socket, a container that is not there, and one t
 });
 
 test('signs in to the image’s registry with what docker login stored, and logs none of it', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-auth');
-  await publish(NEW);
+  const rig = await DockerRig.create(t, dev, 'docker-auth');
+  await rig.publish(NEW);
   const auth = Buffer.from('me:s3cret').toString('base64');
   const auths = { 'https://index.docker.io/v1/': { auth }, 'other.example.com': { auth: 'eDp5' } };
   writeFileSync(join(rig.folder, 'config.json'), JSON.stringify({ auths }));
@@ -298,7 +190,7 @@ async function killedAtEachChange(rig: DockerRig, image: string, expected: strin
   for (let heard = 0; ; heard++) {
     await rig.restart();
     // Published anew: the manager does not give a version twice to a delegate that went back from it.
-    await publish(image);
+    await rig.publish(image);
     let changes = 0;
     rig.engine.onCall = (call) => {
       if (!call.startsWith('GET')) changes += 1;
@@ -318,13 +210,13 @@ async function killedAtEachChange(rig: DockerRig, image: string, expected: strin
 }
 
 test('killed at any call, the next run leaves one delegate that runs and works', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-killed');
+  const rig = await DockerRig.create(t, dev, 'docker-killed');
   const changes = await killedAtEachChange(rig, NEW, NEW);
   assert.equal(changes, 7, 'pull, rename, stop, create, connect, start, remove; and nothing after that');
 });
 
 test('killed at any call of a way back, the next run leaves the old delegate, and running', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-killed-back');
+  const rig = await DockerRig.create(t, dev, 'docker-killed-back');
   const ends = 'harness/delegate:25.12.7';
   rig.engine.registry.set(ends, {});
   const { onStart } = rig.engine;
@@ -334,8 +226,8 @@ test('killed at any call of a way back, the next run leaves the old delegate, an
 });
 
 test('a delegate that somebody stopped is not started by an upgrade', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-stopped');
-  await publish(NEW);
+  const rig = await DockerRig.create(t, dev, 'docker-stopped');
+  await rig.publish(NEW);
   const container = rig.engine.byName('edge');
   container.running = false;
   const { exit, text } = await rig.run();
@@ -345,8 +237,8 @@ test('a delegate that somebody stopped is not started by an upgrade', async (t) 
 });
 
 test('with a schedule it goes on until it is told to stop', async (t) => {
-  const rig = await DockerRig.create(t, 'docker-schedule');
-  await publish(NEW);
+  const rig = await DockerRig.create(t, dev, 'docker-schedule');
+  await rig.publish(NEW);
   const child = spawn(process.execPath, MAIN, {
     env: rig.environment({ SCHEDULE: '0 */1 * * *', UPGRADER_REGISTRATION_MINUTES: '1' }),
     stdio: 'ignore',
@@ -362,7 +254,7 @@ test('with a schedule it goes on until it is told to stop', async (t) => {
 });
 
 test('docker, which nobody here wrote, reads the same engine', { skip: missingDocker }, async (t) => {
-  const rig = await DockerRig.create(t, 'docker-cli');
+  const rig = await DockerRig.create(t, dev, 'docker-cli');
   const { stdout } = await promisify(execFile)(
     'docker',
     ['--host', `unix://${join(rig.folder, 'docker.sock')}`, 'inspect', 'edge'],
