@@ -1,3 +1,4 @@
+import { DEFENCES } from './defences/defences.ts';
 import type { Verdict } from './gauntlet.ts';
 import type { Result } from './run.ts';
 
@@ -48,6 +49,9 @@ export function document(all: readonly TargetResults[], now: Date): string {
     'documentation advises for client certificates. "Holds": what must happen happened. "Admits": an attack came through, in that',
     'version and with that configuration. "Cuts off": somebody was refused who must not be. "-": the case is about something',
     'that the program does not have.',
+    '',
+    '`npm run gauntlet:defences` takes the defences of Sallyport out of a running manager, one after the other, and runs the',
+    `cases that each is there for: at least one has to fail. There are ${DEFENCES.length}, in \`gauntlet/defences/defences.ts\`.`,
   ];
   for (const group of groups) {
     lines.push('', `## ${capital(group)}`, '', `| case | ${all.map(({ key }) => key).join(' | ')} |`);

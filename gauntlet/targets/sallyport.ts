@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { AgentTokenSource, Secret } from '@sallyport/client';
 import { rawTls } from '@sallyport/dev-env';
 import { agentPaths, normaliseDelegateToken } from '@sallyport/protocol';
-import type { Children, Worker } from '../../bench/process/children.ts';
+import type { Children, Worker, WorkerOptions } from '../../bench/process/children.ts';
 import type { ManagerCommands } from '../../bench/servers/manager-process.ts';
 import { type Made, makeClient } from '../../packages/trust/test/certificate-maker.ts';
 import type { Ability, AccountTarget, Demand, Identity } from '../gauntlet.ts';
 import { compose, hear } from '../talk.ts';
 import { show } from '../tenants.ts';
 import type { ServerIdentity } from './server-identity.ts';
+
+const TAKE_OUT = new URL('../defences/take-out.ts', import.meta.url);
 
 /** Any JSON, walked into by the names that are expected. */
 interface Json {
@@ -41,14 +43,22 @@ export class SallyportTarget implements AccountTarget {
   readonly #server: ServerIdentity;
   readonly #environment: Record<string, string>;
   readonly #worker: Worker<ManagerCommands>;
+  readonly #without: string | undefined;
   readonly #accounts = new Map<string, Account>();
   #operatorKey = '';
   #others = 0;
 
-  private constructor(children: Children, server: ServerIdentity, folder: string, worker: Worker<ManagerCommands>) {
+  private constructor(
+    children: Children,
+    server: ServerIdentity,
+    folder: string,
+    worker: Worker<ManagerCommands>,
+    without: string | undefined,
+  ) {
     this.#children = children;
     this.#server = server;
     this.#worker = worker;
+    this.#without = without;
     this.version = `Sallyport (Node ${process.versions.node}, OpenSSL ${process.versions.openssl})`;
     mkdirSync(folder, { recursive: true });
     this.dataDirectory = join(folder, 'data');
@@ -66,7 +76,13 @@ export class SallyportTarget implements AccountTarget {
     };
   }
 
-  static async start(children: Children, server: ServerIdentity, folder: string): Promise<SallyportTarget> {
+  /** `without`: the name of a defence that this manager is to run without. */
+  static async start(
+    children: Children,
+    server: ServerIdentity,
+    folder: string,
+    without?: string,
+  ): Promise<SallyportTarget> {
     // Node reads it once, at its start, from the environment that the child inherits.
     const roots = join(folder, 'system-roots.pem');
     mkdirSync(folder, { recursive: true });
@@ -74,8 +90,9 @@ export class SallyportTarget implements AccountTarget {
     process.env['NODE_EXTRA_CA_CERTS'] = roots;
     const worker = await children.worker<ManagerCommands>(
       new URL('../../bench/servers/manager-process.ts', import.meta.url),
+      without === undefined ? {} : withoutDefence(without),
     );
-    const target = new SallyportTarget(children, server, folder, worker);
+    const target = new SallyportTarget(children, server, folder, worker, without);
     await target.#open();
     return target;
   }
@@ -196,7 +213,7 @@ export class SallyportTarget implements AccountTarget {
 
   async another(): Promise<SallyportTarget> {
     this.#others += 1;
-    return SallyportTarget.start(this.#children, this.#server, `${this.dataDirectory}-${this.#others}`);
+    return SallyportTarget.start(this.#children, this.#server, `${this.dataDirectory}-${this.#others}`, this.#without);
   }
 
   async restart(whileStopped: () => void = () => undefined): Promise<void> {
@@ -271,3 +288,10 @@ const DELEGATE = 'gauntlet';
 
 const mtls = (id: string, rest: string): string => `/ng/api/agent/mtls/${rest}?accountIdentifier=${id}`;
 const endpointOf = (id: string): string => mtls(id, 'endpoint');
+
+function withoutDefence(name: string): WorkerOptions {
+  return {
+    nodeOptions: ['--disable-warning=ExperimentalWarning', '--import', TAKE_OUT.href],
+    environment: { ...process.env, GAUNTLET_DEFENCE: name },
+  };
+}
