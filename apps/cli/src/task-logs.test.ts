@@ -136,6 +136,33 @@ test('task logs of a running task prints what there is; with --follow it goes on
   assert.match(stderr, /Task \S+ is SUCCEEDED\.\n$/);
 });
 
+test('task logs prints a log that goes on from its beginning, each line once', async () => {
+  const { id, adminKey } = await manager.account('goes-on');
+  const task = await manager.must(
+    'POST',
+    `/ng/api/tasks?accountIdentifier=${id}`,
+    { type: 'ECHO', data: {} },
+    adminKey,
+  );
+  const token = await manager.api('GET', `/log-service/token?accountID=${id}`, undefined, adminKey);
+  const stream = async (method: string, more: string, ...outs: string[]) => {
+    const url = `${manager.publicUrl}/log-service/stream?accountID=${id}&key=taskId:${String(task['id'])}${more}`;
+    const body = method === 'PUT' ? { body: outs.map((out) => ({ out })) } : {};
+    const headers = { 'x-harness-token': String(token.body) };
+    assert.equal((await manager.request(url, { method, headers, ...body })).status, 204);
+  };
+  const logs = () => run(['task', 'logs', String(task['id'])], { environment: { SALLYPORT_API_KEY: adminKey } });
+  await stream('POST', '');
+  await stream('PUT', '', 'one\n', 'two\n');
+  assert.equal((await logs()).stdout, 'one\ntwo\n');
+  await stream('DELETE', '&snapshot=true');
+  assert.equal((await logs()).stdout, 'one\ntwo\n');
+  await stream('POST', '&continue=true');
+  assert.equal((await logs()).stdout, 'one\ntwo\n');
+  await stream('PUT', '', 'three\n');
+  assert.equal((await logs()).stdout, 'one\ntwo\nthree\n');
+});
+
 test('secrets reach the script, and show neither in the log nor in the result', async () => {
   const file = join(folder, 'secret');
   await writeFile(file, 'hunter2-from-a-file\n');

@@ -45,7 +45,7 @@ export async function followTask(
       }
       if (stop.signal.aborted) return false;
       // Missing, closed, or an hour is over: if the task had ended before, there is no more.
-      if (ended) return log.begun || (await printBlob(log, printer, stop.signal));
+      if (ended) return log.begun || (await printBlob(log, printer, stop.signal)) !== null;
       await delay(LOOK_AGAIN_MS, undefined, { signal: stop.signal }).catch(() => undefined);
     }
     return false;
@@ -77,15 +77,17 @@ export async function printLog(
 ): Promise<boolean> {
   const log = new TaskLog(session.api, session.account(), task.id);
   try {
-    if (await printBlob(log, printer, signal)) return true;
-    const count = await log.openLines();
-    if (count === null) return false;
-    let left = count;
-    if (left === 0) return true;
+    const stored = await printBlob(log, printer, signal);
+    const open = await log.openLines();
+    // Closed in this moment, perhaps.
+    if (open === null) return stored !== null || (await printBlob(log, printer, signal)) !== null;
+    // A log that was closed for its silence and goes on: the stream begins with what the blob has.
+    let printed = -(stored ?? 0);
+    if (open === 0) return true;
     for await (const entry of log.stream({ signal })) {
-      await printer.print(entry);
-      left -= 'missing' in entry ? 0 : 1;
-      if (left <= 0) break;
+      if (printed >= 0 || 'missing' in entry) await printer.print(entry);
+      printed += 'missing' in entry ? 0 : 1;
+      if (printed >= open) break;
     }
     return true;
   } finally {
@@ -93,9 +95,14 @@ export async function printLog(
   }
 }
 
-async function printBlob(log: TaskLog, printer: LogPrinter, signal: AbortSignal): Promise<boolean> {
+/** How many lines it has; null when there is none. */
+async function printBlob(log: TaskLog, printer: LogPrinter, signal: AbortSignal): Promise<number | null> {
   const lines = await log.blob(signal);
-  if (lines === null) return false;
-  for await (const line of lines) await printer.print({ line });
-  return true;
+  if (lines === null) return null;
+  let printed = 0;
+  for await (const line of lines) {
+    await printer.print({ line });
+    printed += 1;
+  }
+  return printed;
 }
