@@ -8,6 +8,8 @@ export interface Progress {
   readonly begun: boolean;
   /** The delegate named the same endpoint already. */
   readonly atEndpoint: boolean;
+  /** What it named instead is no URL of an endpoint at all: a placeholder, a domain twice, a path. */
+  readonly namesNoEndpoint?: boolean;
 }
 
 const followsEndpoint: ReadonlySet<FindingCode> = new Set([
@@ -23,7 +25,8 @@ export function report(
 ): { changes: Change[]; repaired: RepairedMistake[] } {
   const wasWrong = (code: FindingCode) => {
     if (findings[code].kind === 'mistake') return true;
-    if (code === 'SECRET_OUTDATED' || code === 'MANAGER_OLD') return false;
+    if (code === 'MANAGER_OLD') return progress.begun && progress.namesNoEndpoint === true;
+    if (code === 'SECRET_OUTDATED') return false;
     return progress.begun && (progress.atEndpoint || !followsEndpoint.has(code));
   };
   const ordered = applied

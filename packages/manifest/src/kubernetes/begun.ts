@@ -1,3 +1,4 @@
+import { endpointFault } from '../endpoint.ts';
 import { certificateMounts, strayVolume } from './certificate-volume.ts';
 import type { KubernetesScene } from './scene.ts';
 import { resolveVariable, variableItems } from './variables.ts';
@@ -16,6 +17,13 @@ export function mtlsBegun({ delegate, upgrader, secret }: KubernetesScene): bool
     secret.object !== undefined ||
     secret.mixed.length > 0
   );
+}
+
+/** Whether what the delegate names as its manager could be no endpoint's URL. */
+export function namesNoEndpoint({ delegate, objects }: KubernetesScene): boolean {
+  const source = resolveVariable(delegate, 'MANAGER_HOST_AND_PORT', objects);
+  const value = source.kind === 'literal' || source.kind === 'key' ? source.value : undefined;
+  return value !== undefined && endpointFault(value) !== undefined;
 }
 
 /** Whether the delegate names this endpoint already, be it where the variable's name should stand. */

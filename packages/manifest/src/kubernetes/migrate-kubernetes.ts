@@ -8,7 +8,7 @@ import type { Problem } from '../finding.ts';
 import type { CompanionFile, MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
 import { refusal, refuseDuplicates, refuseUnparsable } from '../yaml-refusals.ts';
-import { atEndpoint, mtlsBegun } from './begun.ts';
+import { atEndpoint, mtlsBegun, namesNoEndpoint } from './begun.ts';
 import { certificateEntry } from './certificate-secret.ts';
 import { certificateVolume } from './certificate-volume.ts';
 import { chooseDelegate, refuseUnfit, sameDelegate } from './refusals.ts';
@@ -40,7 +40,11 @@ export function migrateKubernetes(text: string, endpoint: Endpoint, options: Mig
   const before = read();
   refuseUnfit(before, source);
   refuseSecrets(before, source, options.inspector);
-  const progress = { begun: mtlsBegun(before), atEndpoint: atEndpoint(before) };
+  const progress = {
+    begun: mtlsBegun(before),
+    atEndpoint: atEndpoint(before),
+    namesNoEndpoint: namesNoEndpoint(before),
+  };
 
   const applied = settle(file, read, kubernetesStages);
   const after = read();

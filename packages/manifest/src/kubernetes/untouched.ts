@@ -95,8 +95,8 @@ function withoutManagedParts(
   if (!spec) return;
   const containers = Array.isArray(spec['containers']) ? spec['containers'].filter(isMap) : [];
   const container = containers.find((each) => String(each['name'] ?? '') === workload.containerName);
-  const outer = value['spec'];
-  const owners = [spec, ...(container ? [container] : []), ...(isMap(outer) && outer !== spec ? [outer] : [])];
+  const outer = outsideOfTemplate(value);
+  const owners = [spec, ...(container ? [container] : []), ...(outer && outer !== spec ? [outer] : [])];
   const mounts = new Set<string>();
   const managed = new Set(delegateWishes(scene.target).map((wish) => wish.name));
   for (const owner of owners) {
@@ -131,6 +131,13 @@ function moveIntoContainer(owners: readonly PlainMap[], container: PlainMap | un
     delete owner['volumeMounts'];
   }
   if (all.size > 0) container['volumeMounts'] = [...all.values()];
+}
+
+/** The spec that holds the pod's template: where instructions have volumes put by mistake. */
+function outsideOfTemplate(value: PlainMap): PlainMap | undefined {
+  const spec = value['spec'];
+  const job = isMap(spec) && isMap(spec['jobTemplate']) ? spec['jobTemplate']['spec'] : undefined;
+  return isMap(job) ? job : isMap(spec) ? spec : undefined;
 }
 
 function podSpec(value: PlainMap): PlainMap | undefined {
