@@ -27,7 +27,7 @@ export function certificatesCommand(tools: Tools): Command {
 }
 
 const COLUMNS = [
-  { title: 'DAYS LEFT', value: (row: ClientCertificate) => String(row.daysLeft) },
+  { title: 'DAYS LEFT', value: daysLeft },
   { title: 'ENDS', value: (row: ClientCertificate) => formatTime(row.notAfter) },
   { title: 'SUBJECT', value: (row: ClientCertificate) => orDash(row.subject) },
   { title: 'DELEGATES', value: ({ delegates }: ClientCertificate) => namesOf(delegates) },
@@ -36,6 +36,10 @@ const COLUMNS = [
   { title: 'SERIAL', value: (row: ClientCertificate) => row.serialNumber },
   { title: 'FINGERPRINT', value: (row: ClientCertificate) => row.fingerprint },
 ];
+
+function daysLeft({ daysLeft: days, notAfter }: ClientCertificate): string {
+  return notAfter <= Date.now() ? 'expired' : String(days);
+}
 
 function namesOf(delegates: ClientCertificate['delegates']): string {
   const names = delegates.map(({ name }) => name);

@@ -51,7 +51,7 @@ test('notices are due 30, 14, 7 and 1 days before the end, and at once for one t
   );
   assert.equal(firstNoticeAt(life, 80 * DAY), 80 * DAY);
   assert.equal(firstNoticeAt({ notBefore: 0, notAfter: DAY - 1 }, 0), null, 'it lives for hours only');
-  assert.deepEqual([daysLeft(life, 0), daysLeft(life, 90 * DAY - 1), daysLeft(life, 90 * DAY + 1)], [90, 0, -1]);
+  assert.deepEqual([daysLeft(life, 0), daysLeft(life, 90 * DAY - 1), daysLeft(life, 92 * DAY)], [90, 0, 0]);
 });
 
 databaseTest(
@@ -72,6 +72,15 @@ databaseTest(
     assert.deepEqual(await told(70), [], 'nothing after the last');
   },
 );
+
+databaseTest('one that has ended is not told as one that will', async (t, database) => {
+  const { rig, told, fleet } = await listening(t, database);
+  await fleet.come('d1', onMtls(certificateOf('f1', START + 20 * DAY)));
+  await fleet.come('d2', onMtls(certificateOf('f2', START + 22.5 * DAY)));
+  assert.deepEqual(await told(22), ['f2 1 0 d2']);
+  rig.clock.at += BUNDLE_MS;
+  assert.deepEqual(await told(24), []);
+});
 
 databaseTest(
   'one that is close to its end when it is first seen is told at once, and reconnecting repeats nothing',

@@ -44,6 +44,8 @@ export const expiryNews: News = {
       if (!(await store.takeNotice(seen, nextNoticeAt(certificate, days))) || days === null) continue;
       // Nobody comes with it any more: it was renewed in time, or its delegate is gone.
       const delegates = users.get(certificate.fingerprint);
+      // Nor is there anything left to expire of one that has: its delegate is refused by now, and that is told.
+      if (certificate.notAfter <= now) continue;
       if (delegates !== undefined) expiring.push({ seen, days, delegates: [...new Set(delegates)] });
     }
     if (expiring.length === 0) return null;

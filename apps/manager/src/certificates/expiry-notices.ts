@@ -7,9 +7,9 @@ interface Life {
   readonly notAfter: number;
 }
 
-/** Whole days until the end, rounded down; negative after it. */
+/** Whole days until the end, rounded down; 0 after it. */
 export const daysLeft = ({ notAfter }: Pick<Life, 'notAfter'>, now: number): number =>
-  Math.floor((notAfter - now) / DAY_MS);
+  Math.max(Math.floor((notAfter - now) / DAY_MS), 0);
 
 /** The nearest of the days before its end that has been reached; null before the first. */
 export function noticeReached({ notAfter }: Pick<Life, 'notAfter'>, now: number): number | null {

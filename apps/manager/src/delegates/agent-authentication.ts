@@ -3,9 +3,17 @@ import { SallyportError } from '@sallyport/protocol';
 import { judgeTransport } from '@sallyport/trust';
 import type { TrustDirectory } from '../endpoints/trust-directory.ts';
 import type { LiveConnection, LiveConnections } from '../gateway/live-connections.ts';
+import { isTokenRefusal } from '../refusals/refusal-reasons.ts';
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
-import type { AgentTokens } from './agent-tokens.ts';
 import type { Via } from './presence.ts';
+
+/** Says whether a request carries a token of the account. */
+export interface TokenVerifier {
+  /** The token's id. Throws SallyportError INVALID_TOKEN, EXPIRED_TOKEN or REVOKED_TOKEN. */
+  verify(accountId: string, text: string | undefined): Promise<string>;
+  /** Whether there is an account with tokens of this name. */
+  knows?(accountId: string): Promise<boolean>;
+}
 
 /** A delegate's request that passed both doors. */
 export interface AgentCaller {
@@ -26,7 +34,7 @@ const ACCOUNT_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
 /** The second door: which account is this, does it accept this transport, and is the token one of its own? */
 export class AgentAuthentication {
   readonly #directory: TrustDirectory;
-  readonly #tokens: Pick<AgentTokens, 'verify'>;
+  readonly #tokens: TokenVerifier;
   readonly #connections: LiveConnections;
   readonly #refusals: RefusalRecorder;
   readonly #urlOf: (fqdn: string) => string;
@@ -34,7 +42,7 @@ export class AgentAuthentication {
   /** `urlOf`: where delegates of an endpoint connect to, for the remedy. */
   constructor(
     directory: TrustDirectory,
-    tokens: Pick<AgentTokens, 'verify'>,
+    tokens: TokenVerifier,
     connections: LiveConnections,
     refusals: RefusalRecorder,
     urlOf: (fqdn: string) => string,
@@ -49,7 +57,7 @@ export class AgentAuthentication {
   /**
    * Order of the checks as existing clients know it: account, transport, token. The authority is a fact of the
    * connection, proved in its handshake: no header is looked at, so there is none to forge.
-   * Throws SallyportError with status 401; a refused transport is recorded for the account.
+   * Throws SallyportError with status 401; what is refused, transport or token, is recorded for the account.
    */
   async authenticate(request: AgentRequest): Promise<AgentCaller> {
     const { socket, accountId } = request;
@@ -76,17 +84,7 @@ export class AgentAuthentication {
     const verdict = judgeTransport({ endpoint, authority: identity.authority, urlOf: this.#urlOf });
     if (!verdict.admitted) {
       const { reason, message, remedy } = verdict;
-      const certificate = identity.listener === 'mtls' ? identity.certificate : null;
-      const remoteAddress = connection.socket.remoteAddress ?? 'unknown';
-      this.#refusals.record({
-        accountId,
-        reason,
-        message,
-        remedy,
-        serverName: identity.serverName,
-        remoteAddress,
-        certificate,
-      });
+      this.#refusals.record({ accountId, reason, message, remedy, ...shownBy(connection) });
       // The verdict's own words name the account's endpoint: they are for whoever holds one of its tokens.
       const known = await this.#tokens.verify(accountId, headers.authorization).then(
         () => true,
@@ -98,7 +96,7 @@ export class AgentAuthentication {
         known ? { remedy, details: { reason } } : {},
       );
     }
-    const tokenId = await this.#tokens.verify(accountId, headers.authorization);
+    const tokenId = await this.#verify(connection, accountId, headers.authorization, endpoint !== null);
     return {
       accountId,
       connection,
@@ -108,4 +106,32 @@ export class AgentAuthentication {
           : { transport: 'PLAIN', certificate: null, anchor: null, tokenId },
     };
   }
+
+  /** As the tokens' `verify`; a refusal is recorded for the account. */
+  async #verify(
+    connection: LiveConnection,
+    accountId: string,
+    authorization: string | undefined,
+    hasEndpoint: boolean,
+  ): Promise<string> {
+    try {
+      return await this.#tokens.verify(accountId, authorization);
+    } catch (error) {
+      if (!(error instanceof SallyportError) || !isTokenRefusal(error.code)) throw error;
+      // Whoever invents account ids would fill the groups that wait to be written, and push real accounts' out of them.
+      if (hasEndpoint || (await this.#tokens.knows?.(accountId)) === true) {
+        const { code: reason, message, remedy } = error;
+        this.#refusals.record({ accountId, reason, message, remedy, ...shownBy(connection) });
+      }
+      throw error;
+    }
+  }
+}
+
+function shownBy({ identity, socket }: LiveConnection) {
+  return {
+    serverName: identity.serverName,
+    remoteAddress: socket.remoteAddress ?? 'unknown',
+    certificate: identity.listener === 'mtls' ? identity.certificate : null,
+  };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SallyportError } from '@sallyport/protocol';
-import { CompactEncrypt, EncryptJWT, SignJWT } from 'jose';
+import { CompactEncrypt, EncryptJWT, type JWTPayload, SignJWT } from 'jose';
 import { pino } from 'pino';
 import { LocalBus } from '../bus/local-bus.ts';
 import { openDatabase } from '../database/open-database.ts';
@@ -84,6 +84,30 @@ test('the published example of a token is accepted until its last second, and no
   await refused(tokens.verify('acc-1', authorization), 'EXPIRED_TOKEN', /expired 0 s ago/);
   clock.at = START + 1_247_000;
   await refused(tokens.verify('acc-1', authorization), 'EXPIRED_TOKEN', /expired 47 s ago/);
+});
+
+test('an expired token says by its own iat how far the clock of the delegate is off', async (t) => {
+  const { tokens, clock } = await rig(t);
+  const remedyAt = async (seconds: number, authorization: string) => {
+    clock.at = START + seconds * 1000;
+    return tokens.verify('acc-1', authorization).then(
+      () => 'accepted',
+      (error: SallyportError) => error.remedy,
+    );
+  };
+  const said = await remedyAt(1_247, `Delegate ${PUBLISHED}`);
+  assert.match(said, /^The clock of the delegate's machine is 20 min 47 s behind, or the JWE was made that long ago/);
+  assert.match(await remedyAt(3 * 86_400 + 3_605, `Delegate ${PUBLISHED}`), / is 3 d 1 h behind/);
+  for (const iat of [undefined, 'yesterday', null, 2_000_000_000]) {
+    const jwe = await new EncryptJWT({
+      sub: 'acc-1',
+      exp: 1_900_000_000,
+      ...(iat !== undefined && { iat }),
+    } as JWTPayload)
+      .setProtectedHeader({ alg: 'dir', enc: 'A128GCM' })
+      .encrypt(KEY);
+    assert.match(await remedyAt(60, `Delegate ${jwe}`), /^Check the clock of the delegate's machine/);
+  }
 });
 
 test('a header without the scheme, or that is no JWE of the agreed kind, is no token', async (t) => {

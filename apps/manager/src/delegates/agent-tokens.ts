@@ -2,7 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { SallyportError } from '@sallyport/protocol';
 import { compactDecrypt, errors } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
@@ -25,6 +25,8 @@ interface Verified {
   readonly accountId: string;
   readonly tokenId: string;
   readonly expiresAt: number;
+  /** What the delegate's clock said when it made the JWE; null when the JWE does not say. */
+  readonly issuedAt: number | null;
   readonly revokeAfter: number | null;
   /** The account's generation when it was verified: of another one, it is verified again. */
   readonly generation: number;
@@ -41,7 +43,12 @@ interface KnownKeys {
   readonly generation: number;
 }
 
-const Claims = Type.Object({ sub: Type.Optional(Type.String()), exp: Type.Number() });
+const Claims = Type.Object({
+  sub: Type.Optional(Type.String()),
+  exp: Type.Number(),
+  // Only for the words of a refusal: a JWE with another kind of value in it is as good as one without.
+  iat: Type.Optional(Type.Unknown()),
+});
 const SCHEME = /^Delegate +(\S{1,4096})$/;
 /** Agents use one JWE for about ten minutes, so verifying is done once for each and not at each heartbeat. */
 const MAX_VERIFIED = 50_000;
@@ -86,13 +93,13 @@ export class AgentTokens {
     const verified = usable ? kept : await this.#decrypt(accountId, header);
     const now = this.#clock.now().getTime();
     if (verified.revokeAfter !== null && now >= verified.revokeAfter) throw revoked();
-    if (now >= verified.expiresAt) {
-      const late = Math.round((now - verified.expiresAt) / 1000);
-      throw new SallyportError('EXPIRED_TOKEN', `The delegate's JWE expired ${late} s ago by the manager's clock.`, {
-        remedy: "Check the clock of the delegate's machine; a delegate renews its JWE by itself.",
-      });
-    }
+    if (now >= verified.expiresAt) throw expired(verified, now);
     return verified.tokenId;
+  }
+
+  /** Whether there is an account of this name with tokens, revoked ones included. */
+  async knows(accountId: string): Promise<boolean> {
+    return (await this.#keysOf(accountId)).keys.length > 0;
   }
 
   /** Which of the tokens are active now, for streams that outlive their JWE. */
@@ -126,7 +133,7 @@ export class AgentTokens {
       const plaintext = await decryptWith(key.key, jwe);
       if (plaintext === null) continue;
       if (key.status === 'REVOKED') throw revoked();
-      const { sub, exp } = readClaims(plaintext);
+      const { sub, exp, iat } = readClaims(plaintext);
       // A token is one account's. A JWE made for another account with the same secret must not pass as this one's.
       if (sub !== accountId) {
         throw new SallyportError(
@@ -137,7 +144,11 @@ export class AgentTokens {
           },
         );
       }
-      const verified = { accountId, tokenId: key.id, expiresAt: exp * 1000, revokeAfter: key.revokeAfter, generation };
+      const verified = {
+        ...{ accountId, tokenId: key.id, revokeAfter: key.revokeAfter, generation },
+        expiresAt: exp * 1000,
+        issuedAt: typeof iat === 'number' ? iat * 1000 : null,
+      };
       if (this.#bus.inStep) this.#verified.set(header, verified);
       return verified;
     }
@@ -166,7 +177,32 @@ export class AgentTokens {
 }
 
 function revoked(): SallyportError {
-  return new SallyportError('REVOKED_TOKEN', 'The delegate token was revoked.');
+  return new SallyportError('REVOKED_TOKEN', 'The delegate token was revoked.', {
+    remedy: 'Give the delegate an active token of its account (DELEGATE_TOKEN) and restart it.',
+  });
+}
+
+/** How far the delegate's clock is behind is told by when it thinks it made the JWE: the expiry alone hides the JWE's life. */
+function expired({ expiresAt, issuedAt }: Verified, now: number): SallyportError {
+  const message = `The delegate's JWE expired ${span(now - expiresAt)} ago by the manager's clock.`;
+  const remedy =
+    issuedAt === null || issuedAt > expiresAt
+      ? "Check the clock of the delegate's machine; a delegate renews its JWE by itself."
+      : `The clock of the delegate's machine is ${span(now - issuedAt)} behind, or the JWE was made that long ago: set the clock by NTP; a delegate renews its JWE by itself.`;
+  return new SallyportError('EXPIRED_TOKEN', message, { remedy });
+}
+
+/** `20 min 47 s`: the two largest parts that are not zero. */
+function span(milliseconds: number): string {
+  const seconds = Math.max(Math.round(milliseconds / 1000), 0);
+  const parts = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const said = parts.filter(([count]) => count > 0).slice(0, 2);
+  return said.length === 0 ? '0 s' : said.map(([count, unit]) => `${count} ${unit}`).join(' ');
 }
 
 async function imported({ key, ...rest }: TokenKey): Promise<ImportedKey> {
@@ -184,7 +220,7 @@ async function decryptWith(key: webcrypto.CryptoKey, jwe: string): Promise<Uint8
   }
 }
 
-function readClaims(plaintext: Uint8Array): { sub?: string; exp: number } {
+function readClaims(plaintext: Uint8Array): Static<typeof Claims> {
   try {
     return Value.Parse(Claims, JSON.parse(new TextDecoder().decode(plaintext)));
   } catch {

@@ -69,8 +69,10 @@ export class PendingReverts {
     if (this.#stopped) return;
     const { clock, logger } = this.#parts;
     try {
-      for (const pending of await this.#store.due(this.#now(), BATCH)) await this.#revert(pending);
-      const next = await this.#store.nextAfter(this.#now());
+      // One moment for both questions: what falls due between two would be in the answer to neither.
+      const now = clock.now().getTime();
+      for (const pending of await this.#store.due(now, BATCH)) await this.#revert(pending);
+      const next = await this.#store.nextAfter(now);
       const wait = next === null ? LOOK_MS : Math.min(next - clock.now().getTime(), LOOK_WHILE_PENDING_MS);
       this.#lookWithin(Math.max(wait, 0));
     } catch (error) {
@@ -90,9 +92,5 @@ export class PendingReverts {
       // The others must not wait for this one; the next look tries again.
       logger.error({ err: error, accountId }, 'a change that was not confirmed could not be taken back; trying again');
     }
-  }
-
-  #now(): number {
-    return this.#parts.clock.now().getTime();
   }
 }

@@ -11,7 +11,7 @@ export function remedyOf(row: Omit<ReadinessRow, 'remedy'>, url: string, now: nu
     case 'ON_MTLS':
       return onMtls(row, now);
     case 'INVALID_CERTIFICATE':
-      return `${named(row)}${row.refusal?.remedy ?? ''}`;
+      return invalid(row, now);
     case 'PLAIN_AFTER_MTLS':
       return backToMtls(row, url, now);
     case 'PLAIN':
@@ -25,6 +25,19 @@ function onMtls({ refusal, certificate }: Omit<ReadinessRow, 'remedy'>, now: num
   }
   const days = certificate === null ? Infinity : Math.floor((certificate.notAfter - now) / DAY_MS);
   return days < SOON_DAYS ? `Renew its certificate: it expires in ${days} days.` : 'Nothing to do.';
+}
+
+function invalid(row: Omit<ReadinessRow, 'remedy'>, now: number): string {
+  const { certificate, refusal, transport } = row;
+  if (transport !== 'MTLS' || certificate === null || certificate.notAfter > now) {
+    return `${named(row)}${refusal?.remedy ?? ''}`;
+  }
+  return `Its certificate expired on ${day(certificate.notAfter)} (${ago(now - certificate.notAfter)}): renew it.${leaving(row)}`;
+}
+
+function ago(milliseconds: number): string {
+  const days = Math.floor(milliseconds / DAY_MS);
+  return days === 0 ? 'less than a day ago' : `${days} ${days === 1 ? 'day' : 'days'} ago`;
 }
 
 function backToMtls(row: Omit<ReadinessRow, 'remedy'>, url: string, now: number): string {

@@ -59,6 +59,29 @@ function only(of: FleetMember, refusals: Refusal[] = [], names: [string, number]
   return [row.state, row.blocksStrict, row.remedy];
 }
 
+test('a delegate whose own certificate has expired is not on mTLS any more, however it is still counted', () => {
+  const expired = (ago: number) => ({ transport: 'MTLS' as const, mtls: mtls(NOW, { notAfter: NOW - ago }) });
+  const row = ['INVALID_CERTIFICATE', true, 'Its certificate expired on 2026-05-30 (2 days ago): renew it.'];
+  assert.deepEqual(only(member(expired(2 * DAY))), row);
+  assert.match(String(only(member(expired(DAY)))[2]), /expired on 2026-05-31 \(1 day ago\)/);
+  assert.match(String(only(member(expired(0)))[2]), /expired on 2026-06-01 \(less than a day ago\)/);
+  const [state, blocks, remedy] = only(member({ ...expired(2 * DAY), connected: false }));
+  assert.deepEqual([state, blocks], ['INVALID_CERTIFICATE', true]);
+  assert.match(String(remedy), /renew it\. If it does not come back, forget it/);
+  const [longGone] = only(member({ ...expired(20 * DAY), connected: false, lastSeen: NOW - 19 * DAY }));
+  assert.equal(longGone, 'NOT_SEEN');
+});
+
+test('a refused token says nothing about the certificate that came with it', () => {
+  const token = { ...refusal('f1', NOW), reason: 'EXPIRED_TOKEN' };
+  assert.deepEqual(only(member({ transport: 'MTLS', mtls: mtls(NOW - DAY) }), [token]), [
+    'ON_MTLS',
+    false,
+    'Nothing to do.',
+  ]);
+  assert.deepEqual(judge([], [token]).refusedClients, []);
+});
+
 test('a fleet without delegates is ready', () => {
   assert.equal(judge([]).ready, true);
 });

@@ -7,6 +7,7 @@ import type {
   Refusal,
 } from '@sallyport/protocol';
 import type { FleetMember } from '../delegates/fleet.ts';
+import { isTokenRefusal } from '../refusals/refusal-reasons.ts';
 import { remedyOf } from './readiness-remedies.ts';
 import { RefusalMatches } from './refusal-matches.ts';
 
@@ -30,14 +31,19 @@ const MOST_REFUSED_CLIENTS = 100;
 /** Who would be cut off if the account went STRICT now, and what to do about each. */
 export function judgeReadiness(input: ReadinessInput): Readiness {
   const since = input.now - input.notSeenForDays * DAY_MS;
-  const presented = input.refusals.filter(({ certificate, lastSeen }) => certificate !== null && lastSeen >= since);
+  // A token that was refused says nothing about the certificate that came with it.
+  const presented = input.refusals.filter(
+    ({ certificate, lastSeen, reason }) => certificate !== null && lastSeen >= since && !isTokenRefusal(reason),
+  );
   const matches = new RefusalMatches(presented);
   const siblings = namesConnectedOnMtls(input.fleet);
   const rows = input.fleet.map((member) => {
     const refusal = matches.newestOf(member);
+    const expired = hasExpired(member, input.now);
     const lastOnMtls =
       member.mtls?.at ?? (siblings.has(member.name) ? null : (input.namesOnMtls.get(member.name) ?? null));
-    return rowOf(member, stateOf(member, refusal, lastOnMtls, since), refusal, lastOnMtls, input);
+    const state = stateOf(member, refusal, lastOnMtls, since, expired);
+    return rowOf(member, state, refusal, lastOnMtls, input);
   });
   const matched = new Set(input.fleet.flatMap((member) => matches.allOf(member)));
   const refusedClients = presented.filter((refusal) => !matched.has(refusal)).slice(0, MOST_REFUSED_CLIENTS);
@@ -64,11 +70,13 @@ function stateOf(
   refusal: ReadinessRefusal | null,
   lastOnMtls: number | null,
   since: number,
+  expired: boolean,
 ): ReadinessState {
   const onMtls = member.transport === 'MTLS';
-  if (member.connected && onMtls) return 'ON_MTLS';
+  // One that comes by heartbeats counts as connected for a while after its connection was cut at that moment.
+  if (member.connected && onMtls) return expired ? 'INVALID_CERTIFICATE' : 'ON_MTLS';
   if (!member.connected && member.lastSeen < since) return 'NOT_SEEN';
-  if (refusal !== null) return 'INVALID_CERTIFICATE';
+  if (refusal !== null || (onMtls && expired)) return 'INVALID_CERTIFICATE';
   if (onMtls) return 'ON_MTLS';
   return lastOnMtls === null ? 'PLAIN' : 'PLAIN_AFTER_MTLS';
 }
@@ -77,9 +85,16 @@ function stateOf(
  * Anybody who knows the endpoint's name can present a certificate with a delegate's name in it, and so must not be able
  * to keep an account from going STRICT. The fingerprint counts: the handshake proved possession of its key.
  */
-function blocks(state: ReadinessState, member: FleetMember, refusal: ReadinessRefusal | null): boolean {
-  if (state === 'INVALID_CERTIFICATE') return member.transport !== 'MTLS' || refusal?.matchedBy === 'FINGERPRINT';
+function blocks(state: ReadinessState, member: FleetMember, refusal: ReadinessRefusal | null, now: number): boolean {
+  if (state === 'INVALID_CERTIFICATE') {
+    return member.transport !== 'MTLS' || refusal?.matchedBy === 'FINGERPRINT' || hasExpired(member, now);
+  }
   return state === 'PLAIN' || state === 'PLAIN_AFTER_MTLS';
+}
+
+/** The certificate that it came with last, so that it cannot come with it any more. */
+function hasExpired({ mtls }: FleetMember, now: number): boolean {
+  return mtls !== null && mtls.certificate.notAfter <= now;
 }
 
 function rowOf(
@@ -93,7 +108,7 @@ function rowOf(
   const row = {
     ...{ state, delegateId, name, hostName, connected, transport, lastSeen, lastOnMtls, refusal },
     certificate: mtls?.certificate ?? null,
-    blocksStrict: blocks(state, member, refusal),
+    blocksStrict: blocks(state, member, refusal, now),
   };
   return { ...row, remedy: remedyOf(row, url, now) };
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { PresentedCertificate } from '@sallyport/protocol';
-import { RefusalReason } from '@sallyport/trust';
+import type { RefusalReason } from '@sallyport/trust';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { Tally } from '../metrics/tally.ts';
+import { isCounted, type TokenRefusal } from './refusal-reasons.ts';
 
 /** One refused connection or request. */
 export interface RefusalRecord {
@@ -50,7 +51,7 @@ export class RefusalRecorder {
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
   #dropped = 0;
-  readonly counts = new Tally<RefusalReason | 'OTHER'>();
+  readonly counts = new Tally<RefusalReason | TokenRefusal | 'OTHER'>();
 
   constructor(store: RefusalWriter, clock: Clock, logger: Logger) {
     this.#store = store;
@@ -59,7 +60,7 @@ export class RefusalRecorder {
   }
 
   record(refusal: RefusalRecord): void {
-    this.counts.add(isReason(refusal.reason) ? refusal.reason : 'OTHER');
+    this.counts.add(isCounted(refusal.reason) ? refusal.reason : 'OTHER');
     const now = this.#clock.now().getTime();
     let key = groupKey(refusal, refusal.certificate?.fingerprint ?? refusal.remoteAddress);
     let pending = this.#pending.get(key);
@@ -115,10 +116,6 @@ export class RefusalRecorder {
   #isFull(accountId: string | null): boolean {
     return this.#pending.size >= MAX_PENDING || (this.#perAccount.get(accountId) ?? 0) >= MAX_PENDING_PER_ACCOUNT;
   }
-}
-
-function isReason(reason: string): reason is RefusalReason {
-  return Object.hasOwn(RefusalReason, reason);
 }
 
 /** Made for each refusal of a flood, so it is a text; the id is a hash of it and made once a group. */
