@@ -55,3 +55,17 @@ test('what the file holds is not outside, and what other workloads refer to is n
   assert.deepEqual(mountedSecrets, []);
   assert.equal(outsideReferences('', 1).sourceOf('DELEGATE_TOKEN'), null);
 });
+
+test('outside of Kubernetes it is a variable of the shell, a file, or the Secret that the Helm values name', () => {
+  const token = (text: string) => outsideReferences(text, 1).sourceOf('DELEGATE_TOKEN');
+  assert.equal(
+    token(`services: {d: {environment: {DELEGATE_TOKEN: "\${TOKEN:-x}"}}}`),
+    'the variable TOKEN of the shell',
+  );
+  assert.equal(token('docker run -e DELEGATE_TOKEN=$TOKEN x'), 'the variable TOKEN of the shell');
+  assert.equal(token('docker run --env-file ./delegate.env x'), 'the file ./delegate.env');
+  assert.equal(token('services:\n  d:\n    env_file:\n      - delegate.env\n'), 'the file delegate.env');
+  assert.equal(token('services:\n  d:\n    env_file: "delegate.env"\n'), 'the file delegate.env');
+  assert.equal(token('delegateName: d\nexistingDelegateToken: my-token\n'), 'the Secret my-token');
+  assert.equal(outsideReferences('existingDelegateToken: my-token', 1).sourceOf('ACCOUNT_ID'), null);
+});

@@ -33,12 +33,22 @@ export function outsideReferences(text: string, line: number): OutsideReferences
       if (name !== undefined) return named(KINDS[field] ?? '', name)[0] ?? null;
       const all = new RegExp(`(secretRef|configMapRef)["']?[\\s:{"']+name["']?\\s*:\\s*${VALUE}`, 'g');
       const sources = [...document.matchAll(all)].flatMap(([, kind = '', each = '']) => named(KINDS[kind] ?? '', each));
-      return sources.length === 0 ? null : sources.join(' or ');
+      return sources.length === 0 ? outsideKubernetes(document, variable) : sources.join(' or ');
     },
     mountedSecrets: [...document.matchAll(new RegExp(`secretName["']?\\s*:\\s*${VALUE}`, 'g'))]
       .map(([, name = '']) => name)
       .filter((name) => isOutside('Secret', name)),
   };
+}
+
+/** Compose files and docker commands take values from the shell or from a file, Helm values from a Secret. */
+function outsideKubernetes(document: string, variable: string): string | null {
+  const [, shell] = new RegExp(`${variable}["']?\\s*[:=]\\s*["']?\\$\\{?(\\w+)`).exec(document) ?? [];
+  if (shell !== undefined) return `the variable ${shell} of the shell`;
+  const [, secret] = new RegExp(`existingDelegateToken["']?\\s*[:=]\\s*${VALUE}`).exec(document) ?? [];
+  if (secret !== undefined && variable === 'DELEGATE_TOKEN') return `the Secret ${secret}`;
+  const [, file] = /(?:--env-file[ =]|env_file["']?\s*:[\s["'-]*(?:path\s*:\s*)?)["']?([\w./-]+)/.exec(document) ?? [];
+  return file === undefined ? null : `the file ${file}`;
 }
 
 function documentAt(documents: readonly string[], line: number): string {

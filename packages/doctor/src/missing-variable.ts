@@ -11,8 +11,9 @@ export type SourceOf = (variable: string) => string | null;
 export function missing(name: string, remedy: string, sourceOf: SourceOf): Problem {
   const source = sourceOf(name);
   if (source === null) return { what: `${name} is not set.`, remedy };
+  const add = /^the (?:Secret|ConfigMap) /.test(source) ? `, or add ${source} to the manifest` : '';
   return {
     what: `${name} comes from ${source}, which is not in the manifest.`,
-    remedy: `Give its value with --env-file, a file with the line ${name}=..., or add ${source} to the file.`,
+    remedy: `Give its value with --env-file, a file with the line ${name}=...${add}.`,
   };
 }

@@ -63,9 +63,12 @@ function judgeAccess({ setup, certificate, key, filePlace }: Seen) {
     const halfSet = setup.problems.some(({ what }) => what.startsWith('DELEGATE_CLIENT_CERTIFICATE'));
     return halfSet ? skippedBecause('environment') : notApplicable(NO_MTLS);
   }
-  const problems = [certificate?.problem, key?.problem].filter((problem) => problem != null);
-  if (problems.length > 0) return failOf(problems);
   const { certificatePath, keyPath } = clientCertificate;
+  const [first, second] = [certificate?.problem, key?.problem].filter((problem) => problem != null);
+  if (first !== undefined) {
+    const same = second !== undefined && second.what.replaceAll(keyPath, certificatePath) === first.what;
+    return failOf(second === undefined ? [first] : [first, same ? { ...second, what: `So with ${keyPath}.` } : second]);
+  }
   return pass(`${certificatePath} and ${keyPath} can be read (${filePlace}).`);
 }
 
