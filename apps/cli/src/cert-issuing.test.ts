@@ -72,6 +72,12 @@ test('a renewal keeps the kind of the key and the purposes, and warns where no n
     /Client.*, TLS Web Server/,
   );
   assert.match(renewed.stderr, /Give the delegate's name with --name/);
+  openssl('crl2pkcs7', '-nocrl', '-certfile', at('both.crt'), '-out', at('both.p7b'));
+  assert.equal((await signed(['renew', at('both.p7b')], '--days', '7', '--out', at('both-p7'))).exit, 0);
+  assert.match(
+    (await signed(['renew', at('client.key')], '--out', at('none'))).stderr,
+    /client\.key holds no certificate/,
+  );
   const named = await signed(['renew', at('both.crt')], '--name', 'edge-2', '--days', '7', '--out', at('both-3'));
   assert.doesNotMatch(named.stderr, /--name/);
   openssl('ec', '-in', at('client.key'), '-aes128', '-passout', 'pass:x', '-out', at('kept.key'));

@@ -12,7 +12,7 @@ import { forceOption, inputPassphraseOption, passphraseOf } from '../cert/certif
 import { inspect } from '../cert/inspection.ts';
 import { inspectionText } from '../cert/inspection-text.ts';
 import { writeLocalFiles } from '../cert/local-files.ts';
-import { readCertificateText, readKeyText } from '../cert/pem-input.ts';
+import { readBundleText, readCertificateText, readKeyText } from '../cert/pem-input.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -85,7 +85,7 @@ export function addReadingCommands(cert: Command, tools: Tools): void {
       const { passphrase } = await passphraseOf(options);
       const { verdict } = await verification({
         ca,
-        bundlePem: await readCertificateText(ca),
+        bundlePem: await readBundleText(ca),
         certificatePem: await readCertificateText(certificate),
         keyPem: await readKeyText(options.key, passphrase),
         now: new Date(tools.now()),
