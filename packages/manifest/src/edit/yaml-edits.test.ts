@@ -148,6 +148,7 @@ describe('adding to collections', () => {
       'l:\n- id: "a"\n  val: "b"\n',
       'l:\n- id: "a"\n  val: "b"\n- id: "x"\n  val: "/y"\n  t: "true"\n',
     ],
+    ['JSON without spaces', '{"l":[{"id":"a"}]}\n', '{"l":[{"id":"a"},{"id":"x","val":"/y","t":"true"}]}\n'],
     ['quoted keys', "l:\n- 'id': a\n", "l:\n- 'id': a\n- 'id': x\n  'val': /y\n  't': 'true'\n"],
   ];
   for (const [name, before, after] of quoted) {

@@ -22,6 +22,13 @@ export function setScalar(cursor: YamlCursor, value: string | number | boolean):
   return edit(part, start, end, before + text + after);
 }
 
+/** Gives a key of a map another name, in the quotes that it has. */
+export function renameKey(value: YamlCursor, name: string): PartEdit {
+  const key = value.link.kind === 'pair' ? (value.link.pair.key as Node) : undefined;
+  if (!key?.range) throw new RangeError('only a key that its own map writes can be renamed');
+  return edit(value.part, key.range[0], key.range[1], scalarText(name, styleOf(key) ?? 'plain'));
+}
+
 /** Adds a key to a map, behind its last one; `lines` of a block value may be given ready-made. */
 export function addPair(map: YamlCursor, key: string, value: unknown): PartEdit {
   const { part } = map;
@@ -191,7 +198,9 @@ function flowGap(collection: YamlCursor): string {
   const indent = part.text.slice(lineStart(part.text, first), first);
   return indent.trim() === '' && lineStart(part.text, first) > (collection.node.range?.[0] ?? 0)
     ? part.eol + indent
-    : ' ';
+    : quotingAround(collection).compact
+      ? ''
+      : ' ';
 }
 
 /** Whether a map writes its other values of this kind in flow style: lists of maps, or maps. */

@@ -27,6 +27,7 @@ export function blockLines(value: unknown, style: BlockStyle, quoting: Quoting =
 
 /** A value on one line, quoted as `quoting` says: with keys in double quotes it is JSON. */
 export function flowText(value: unknown, quoting: Quoting): string {
+  if (quoting.compact) return JSON.stringify(value);
   const document = new Document([value], readable);
   dress(document.contents, quoting, true, undefined);
   const text = document.toString({

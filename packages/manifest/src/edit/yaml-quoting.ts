@@ -12,9 +12,17 @@ export interface Quoting {
   readonly needed: 'single' | 'double';
   /** `{ a: b }` instead of `{a: b}`. */
   readonly padding: boolean;
+  /** JSON without spaces: `{"a":1,"b":2}`. */
+  readonly compact: boolean;
 }
 
-export const plainQuoting: Quoting = { keys: 'plain', value: () => 'plain', needed: 'double', padding: false };
+export const plainQuoting: Quoting = {
+  keys: 'plain',
+  value: () => 'plain',
+  needed: 'double',
+  padding: false,
+  compact: false,
+};
 
 // Nodes are never changed, and several places of one collection are asked about.
 const learnt = new WeakMap<Node, Habits>();
@@ -53,7 +61,7 @@ function quotesIn(root: Node): 'single' | 'double' {
 /** Text that YAML takes for text without quotes: only where it has some all the same, somebody wanted them. */
 function needsNone(text: string): boolean {
   return (
-    /^[A-Za-z/][\w./@:-]*$/.test(text) && !text.endsWith(':') && !/^(?:y|n|yes|no|on|off|true|false|null)$/i.test(text)
+    /^[A-Za-z/][\w./@:=-]*$/.test(text) && !text.endsWith(':') && !/^(?:y|n|yes|no|on|off|true|false|null)$/i.test(text)
   );
 }
 
@@ -63,6 +71,7 @@ class Habits implements Quoting {
   readonly #byKey = new Map<string, Votes>();
   readonly #root: Node;
   #padding: boolean | undefined;
+  #compact: boolean | undefined;
 
   constructor(node: Node, text: string, root: Node) {
     this.#root = root;
@@ -81,6 +90,10 @@ class Habits implements Quoting {
     return this.#keys.winner;
   }
 
+  get compact(): boolean {
+    return this.#compact ?? false;
+  }
+
   get padding(): boolean {
     return this.#padding ?? false;
   }
@@ -97,6 +110,8 @@ class Habits implements Quoting {
       if (node.flow && node.items.length > 0) this.#padding ??= text[(node.range?.[0] ?? 0) + 1] === ' ';
       for (const pair of node.items) {
         const name = isScalar(pair.key) && typeof pair.key.value === 'string' ? pair.key.value : undefined;
+        if (node.flow)
+          this.#compact ??= /^"[^"]*":\S/.test(text.slice((pair.key as Node).range?.[0] ?? 0).slice(0, 300));
         if (name !== undefined && needsNone(name)) this.#keys.add(styleOf(pair.key as Node));
         this.#read(pair.value, name, text);
       }

@@ -4,7 +4,7 @@ import { EditableText } from '../edit/editable-text.ts';
 import { at, repairAt } from '../edit/repair.ts';
 import { inOrder, type Rule, settle } from '../edit/settle.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
-import { addPair, edit, setScalar } from '../edit/yaml-edits.ts';
+import { addPair, renameKey, setScalar } from '../edit/yaml-edits.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Problem } from '../finding.ts';
@@ -151,9 +151,7 @@ function* misspelt({ values }: ValuesScene): Iterable<Problem> {
       message: `The chart knows no value "${key}" and ignores it: it is written mTLS.`,
       remedy: 'Write mTLS.',
       ...(!values.get('mTLS') && {
-        repair: repairAt(wrong, `renamed "${key}" to "mTLS"`, () => [
-          edit(wrong.part, wrong.keyOffset, wrong.keyOffset + key.length, 'mTLS'),
-        ]),
+        repair: repairAt(wrong, `renamed "${key}" to "mTLS"`, () => [renameKey(wrong, 'mTLS')]),
       }),
     };
   }
@@ -166,9 +164,7 @@ function* misspelt({ values }: ValuesScene): Iterable<Problem> {
       at: at(name),
       message: `The chart knows no value "mTLS.${key}" and ignores it.`,
       remedy: 'Write mTLS.secretName.',
-      repair: repairAt(name, `renamed "mTLS.${key}" to "mTLS.secretName"`, () => [
-        edit(name.part, name.keyOffset, name.keyOffset + key.length, 'secretName'),
-      ]),
+      repair: repairAt(name, `renamed "mTLS.${key}" to "mTLS.secretName"`, () => [renameKey(name, 'secretName')]),
     };
   }
 }
