@@ -362,7 +362,10 @@ export class LineStore {
     return rows.map(toStream);
   }
 
-  /** Streams of the key that were closed, are not known to be in a blob, and end where the stream begins or before. */
+  /**
+   * Streams of the key with lines that were closed, are not known to be in a blob, and end where this one begins or before.
+   * Empty ones, this one too perhaps, begin where they end, and would wait for each other.
+   */
   async unfinishedBefore({ owner, key, base }: LogStream): Promise<LogStream[]> {
     const rows = await this.#database
       .selectFrom('log_streams')
@@ -370,6 +373,7 @@ export class LineStore {
       .where('owner', '=', owner)
       .where('key', '=', key.bytes)
       .where('state', '=', 'closing')
+      .whereRef('next_seq', '>', 'base_seq')
       .where('next_seq', '<=', base)
       .orderBy('base_seq')
       .execute();

@@ -81,6 +81,29 @@ storeTest(
   },
 );
 
+storeTest('a log that went on and got no line is closed like any other, once and again', async (t, database) => {
+  const rig = await tailRig(t, database);
+  for (let round = 0; round < 3; round += 1) {
+    await rig.logs.close(rig.caller, key, round !== 1);
+    await rig.logs.open(rig.caller, key, true);
+  }
+  await send(rig, 1, 2);
+  await rig.close();
+  assert.deepEqual(await blobOf(rig), sent(1, 2));
+  await rig.logs.open(rig.caller, key, true);
+  await rig.close();
+  assert.deepEqual(await blobOf(rig), sent(1, 2));
+  assert.deepEqual((await tailed(rig, 'from=start')).ids, [1, 2]);
+  // Two of them that a process left when it died.
+  await rig.logs.open(rig.caller, key, true);
+  await rig.close();
+  const { database: store } = database;
+  await store.updateTable('log_streams').set({ state: 'closing' }).where('state', '=', 'closed').execute();
+  rig.clock.at += DAY;
+  await rig.archiver.sweep();
+  assert.deepEqual(await blobOf(rig), sent(1, 2));
+});
+
 storeTest('a log goes on behind one whose blob was not made yet', async (t, database) => {
   const rig = await tailRig(t, database);
   await send(rig, 0, 4);

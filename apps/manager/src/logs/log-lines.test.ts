@@ -48,7 +48,15 @@ test('the positions of a writer that numbers its lines are read, and must grow',
   const body = (...positions: unknown[]) => Buffer.from(JSON.stringify(positions.map((pos) => ({ out: 'x', pos }))));
   assert.deepEqual((await readLines(body(3, 4, 9), 'w')).positions, { writer: 'w', of: [3, 4, 9] });
   assert.equal((await readLines(body(3, 3))).positions, null, 'those of others are nothing to us');
-  for (const wrong of [body(3, 3), body(4, 3), body(-1), body(undefined), body(1, undefined)]) {
+  for (const wrong of [
+    body(3, 3),
+    body(4, 3),
+    body(-1),
+    body(undefined),
+    body(1, undefined),
+    body(1e300),
+    body(2 ** 53),
+  ]) {
     await assert.rejects(readLines(wrong, 'w'), { code: 'INVALID_REQUEST', message: /numbers its lines upwards/ });
   }
 });

@@ -56,10 +56,10 @@ export async function readLines(body: Buffer, writer: string | null = null): Pro
 function positionsOf(lines: LogLines): number[] {
   let last = -1;
   return lines.map(({ pos = -1 }, index) => {
-    if (pos <= last) {
+    if (pos <= last || !Number.isSafeInteger(pos)) {
       throw new SallyportError(
         'INVALID_REQUEST',
-        `line ${index} of the body has no pos above ${last}: a writer that names itself in ${LOG_WRITER_HEADER} numbers its lines upwards`,
+        `line ${index} of the body has no pos above ${last} and up to ${Number.MAX_SAFE_INTEGER}: a writer that names itself in ${LOG_WRITER_HEADER} numbers its lines upwards`,
       );
     }
     last = pos;
