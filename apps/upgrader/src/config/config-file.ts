@@ -10,6 +10,9 @@ export interface ConfigFile {
   readonly values: Map<string, ConfigValue>;
   /** Where each key stands, from 1. */
   readonly lines: Map<string, number>;
+  /** Keys whose value is neither a text nor a list of texts. */
+  readonly malformed: string[];
+  /** Of the file as a whole: then nothing of it was read. */
   readonly problems: string[];
 }
 
@@ -20,8 +23,9 @@ export interface ConfigFile {
 export function readConfigFile(text: string): ConfigFile {
   const values = new Map<string, ConfigValue>();
   const lines = new Map<string, number>();
+  const malformed: string[] = [];
   if (text.length > MOST_CHARACTERS)
-    return { values, lines, problems: [`it is longer than ${MOST_CHARACTERS} characters.`] };
+    return { values, lines, malformed, problems: [`it is longer than ${MOST_CHARACTERS} characters.`] };
   const counter = new LineCounter();
   // A key that stands there twice would be read one way here and another way by whoever looks at the file.
   const document = parseDocument(text, {
@@ -37,10 +41,12 @@ export function readConfigFile(text: string): ConfigFile {
       return visit.BREAK;
     },
   });
-  if (problems.length > 0) return { values, lines, problems };
-  collect(document.toJS() as unknown, '', 0, values, problems);
+  const whole = problems.length > 0 ? null : (document.toJS() as unknown);
+  if (problems.length === 0 && !isMapping(whole)) problems.push('it is not a mapping of keys to values.');
+  if (problems.length > 0) return { values, lines, malformed, problems };
+  collect(whole, '', 0, values, malformed);
   locate(document, counter, lines);
-  return { values, lines, problems };
+  return { values, lines, malformed, problems };
 }
 
 function locate(document: Document, counter: LineCounter, lines: Map<string, number>): void {
@@ -57,18 +63,17 @@ function collect(
   path: string,
   depth: number,
   values: Map<string, ConfigValue>,
-  problems: string[],
+  malformed: string[],
 ): void {
   if (isMapping(value) && depth < DEEPEST) {
     for (const [key, inner] of Object.entries(value)) {
-      collect(inner, path === '' ? key : `${path}.${key}`, depth + 1, values, problems);
+      collect(inner, path === '' ? key : `${path}.${key}`, depth + 1, values, malformed);
     }
     return;
   }
-  if (path === '') problems.push('it is not a mapping of keys to values.');
-  else if (typeof value === 'string') values.set(path, value);
+  if (typeof value === 'string') values.set(path, value);
   else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) values.set(path, value);
-  else problems.push(`${path}: is neither a text nor a list of texts.`);
+  else malformed.push(path);
 }
 
 const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>

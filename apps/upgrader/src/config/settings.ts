@@ -33,9 +33,10 @@ export const KEYS: Readonly<Record<string, string | null>> = {
 
 /** A key that nothing reads is a setting that somebody believes to be in force. */
 export function checkKeys(settings: Settings): void {
-  for (const key of settings.values.keys()) {
-    if (Object.hasOwn(KEYS, key)) continue;
-    settings.problem(key, `is not a key of the upgrader. Known keys: ${Object.keys(KEYS).join(', ')}.`);
+  for (const key of [...settings.values.keys(), ...settings.malformed]) {
+    if (!Object.hasOwn(KEYS, key)) {
+      settings.problem(key, `is not a key of the upgrader. Known keys: ${Object.keys(KEYS).join(', ')}.`);
+    } else if (!settings.values.has(key)) settings.problem(key, 'is neither a text nor a list of texts.');
   }
   for (const name of Object.keys(settings.environment)) {
     if (!name.startsWith('UPGRADER_') || VARIABLES.has(name) || SERVICE_LINK.test(name)) continue;
@@ -60,10 +61,12 @@ export class Settings {
   readonly values: ReadonlyMap<string, ConfigValue>;
   readonly environment: Environment;
 
+  readonly malformed: readonly string[];
   readonly #lines: ReadonlyMap<string, number>;
 
-  constructor({ values, lines }: Pick<ConfigFile, 'values' | 'lines'>, environment: Environment) {
+  constructor({ values, lines, malformed }: Omit<ConfigFile, 'problems'>, environment: Environment) {
     this.values = values;
+    this.malformed = malformed;
     this.#lines = lines;
     this.environment = environment;
   }
@@ -94,6 +97,10 @@ export class Settings {
     if (value !== '' && !pattern.test(value))
       this.problem(key, `${JSON.stringify(value)} is not a name. Set it to ${what}.`);
     return value;
+  }
+
+  optionalName(key: string, fallback: string, pattern: RegExp): string {
+    return this.text(key) === null ? fallback : this.name(key, 'a name, or remove the key', pattern);
   }
 
   boolean(key: string, fallback: boolean): boolean {

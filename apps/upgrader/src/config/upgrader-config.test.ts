@@ -83,6 +83,11 @@ test('unknown keys are an error that names every one of them and its line, where
   assert.match(text, new RegExp(`^allowedRepository: .* \\(line ${line}\\)$`, 'm'));
   assert.match(text, new RegExp(`^empty\\.inner: is not a key.* \\(line ${line + 2}\\)$`, 'm'));
   assert.match(text, /^nothing: is not a key/m);
+  const odd = problems(t, `${WHOLE}foo: 1\nbar:\n  - x: 2\nacceptOlder:\n  - x: 2\ncronJobName: ../x\n`);
+  for (const key of ['foo', 'bar']) assert.match(odd, new RegExp(`^${key}: is not a key`, 'm'));
+  assert.match(odd, /^acceptOlder: is neither a text nor a list of texts\. \(line \d+\)$/m);
+  assert.match(odd, /^cronJobName: "\.\.\/x" is not a name/m);
+  assert.match(problems(t, WHOLE.replace(/proxyPort: .*/, 'proxyPort: 99999')), /^proxyPort: "99999" is not a port/m);
   assert.match(
     problems(t, WHOLE.replace('  accountId', '  clientCertificateFilePath: /x\n  accountId')),
     /^delegateConfig\.clientCertificateFilePath: is not a key/m,

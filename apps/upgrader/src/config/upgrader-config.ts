@@ -69,6 +69,7 @@ export class ConfigurationError extends Error {
 
 /** What Kubernetes and Docker take as names: nothing that means something else in a path. */
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const CONTAINER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]+$/;
 const DEFAULT_FILE = '/etc/config/config.yaml';
 const DEFAULT_SOCKET = '/var/run/docker.sock';
@@ -81,7 +82,8 @@ export function readUpgraderConfig(environment: Environment = process.env): Upgr
   const path = environment['UPGRADER_CONFIG'] ?? DEFAULT_FILE;
   const docker = environment['UPGRADER_WORKLOAD_NAME'] !== undefined;
   const text = readText(path, docker && environment['UPGRADER_CONFIG'] === undefined);
-  const file = text === null ? { values: new Map(), lines: new Map(), problems: [] } : readConfigFile(text);
+  const file =
+    text === null ? { values: new Map(), lines: new Map(), malformed: [], problems: [] } : readConfigFile(text);
   const { problems } = file;
   const settings = new Settings(file, environment);
   settings.problems.push(...problems.map((problem) => `${path}: ${problem}`));
@@ -123,9 +125,9 @@ function kubernetesTarget(settings: Settings): Target {
     platform: 'kubernetes',
     namespace: settings.name('namespace', 'the namespace of the Deployment', OBJECT_NAME),
     workloadName,
-    containerName: settings.text('containerName') ?? 'delegate',
-    cronJobName: settings.text('cronJobName') ?? `${workloadName}-upgrader-job`,
-    cronJobContainerName: settings.text('cronJobContainerName') ?? 'upgrader',
+    containerName: settings.optionalName('containerName', 'delegate', LABEL),
+    cronJobName: settings.optionalName('cronJobName', `${workloadName}-upgrader-job`, OBJECT_NAME),
+    cronJobContainerName: settings.optionalName('cronJobContainerName', 'upgrader', LABEL),
     kubeconfig: kubeconfigPath(settings.environment),
   };
 }
