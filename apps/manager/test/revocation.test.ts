@@ -6,10 +6,11 @@ import { createTestDatabase, DevManager, eventually, TestAuthority, testPostgres
 import { readPemBlocks } from '@sallyport/trust';
 import { onBothManagers } from './both-managers.ts';
 import { PolicyRig, warningsOf } from './policy-rig.ts';
+import { WebhookReceiver } from './webhook-receiver.ts';
 
 // Certificate revocation lists, by real handshakes and live connections.
 
-const bothTest = onBothManagers();
+const bothTest = onBothManagers({ environment: { SALLYPORT_WEBHOOK_LOOPBACK_HTTP: 'allow' } });
 const postgresUrl = testPostgres();
 
 const derOf = (pem: string) => readPemBlocks(pem)[0]?.der ?? new Uint8Array();
@@ -93,6 +94,8 @@ bothTest('a CRL that expires cuts its clients at that moment, and is what they a
 
 bothTest('an older CRL is refused unless forced, a shorter one is taken, and both are noticed', async (t, dev) => {
   const rig = await PolicyRig.create(t, dev, 'order');
+  const receiver = await WebhookReceiver.start(t);
+  await rig.must('POST', 'webhooks', { url: receiver.url(), events: ['crl.suspicious'] });
   const clients = [await rig.authority.client('one'), await rig.authority.client('two')];
   const earlier = new Date(Date.now() - 120_000);
   const first = await rig.authority.crl([], { number: 5, thisUpdate: earlier });
@@ -107,7 +110,16 @@ bothTest('an older CRL is refused unless forced, a shorter one is taken, and bot
     const refused = await rig.call('PUT', 'crl', { crl: old });
     assert.deepEqual([refused.status, refused.body['code']], [409, 'CONFLICT']);
     assert.match(String(refused.body['message']), why);
+    assert.equal((await rig.call('PUT', 'crl', { crl: old })).status, 409);
   }
+  const refusedOnes = await rig.audit('crl.suspicious');
+  assert.deepEqual(
+    refusedOnes.map(({ details }) => (details as { code: string }).code),
+    ['CRL_OLDER_REFUSED', 'CRL_OLDER_REFUSED', 'CRL_OLDER_REFUSED'],
+    'each list once, however often it is sent',
+  );
+  assert.match((await receiver.next('crl.suspicious', 3)).body, /CRL_OLDER_REFUSED.*was refused: it is older/);
+  assert.match(dev.log(), /"code":"CRL_OLDER_REFUSED"/);
   assert.match(await rig.knock(clients[0] ?? assert.fail()), /^CERTIFICATE_REVOKED/);
   const shorter = await rig.must('PUT', 'crl', { crl: await rig.authority.crl(clients.slice(1), { number: 7 }) });
   assert.deepEqual(warningsOf(shorter), ['CRL_SHORTER']);
@@ -116,7 +128,12 @@ bothTest('an older CRL is refused unless forced, a shorter one is taken, and bot
     'CRL_SHORTER',
   ]);
   const suspicious = (await rig.audit('crl.suspicious')).map(({ details }) => (details as { code: string }).code);
-  assert.deepEqual(suspicious.sort(), ['CRL_OLDER', 'CRL_SHORTER', 'CRL_SHORTER']);
+  assert.deepEqual(suspicious.sort(), [
+    'CRL_OLDER',
+    ...Array(3).fill('CRL_OLDER_REFUSED'),
+    'CRL_SHORTER',
+    'CRL_SHORTER',
+  ]);
   assert.equal((await rig.audit('crl.uploaded')).length, 4);
   assert.match(dev.log(), /"code":"CRL_OLDER"/);
 });

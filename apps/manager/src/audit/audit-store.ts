@@ -88,6 +88,19 @@ export class AuditStore {
     return Number(times);
   }
 
+  /** Whether an event of the account has this detail; name and value of letters and digits only. */
+  async has(accountId: string, action: AuditAction, detail: string, value: string): Promise<boolean> {
+    const event = await this.#database
+      .selectFrom('audit_events')
+      .select('id')
+      .where('account_id', '=', accountId)
+      .where('action', '=', action)
+      .where('details', 'like', `%"${detail}":"${value}"%`)
+      .limit(1)
+      .executeTakeFirst();
+    return event !== undefined;
+  }
+
   /** Newest first. An unknown `before` gives an empty page. */
   async list({ accountId, since, before, limit }: AuditQuery): Promise<AuditEvent[]> {
     let query = this.#database.selectFrom('audit_events').selectAll().where('at', '>=', since);

@@ -128,7 +128,10 @@ test('text in a query becomes the number or boolean it stands for, and defaults 
   const { call } = await api(t);
   assert.deepEqual((await call(null, 'GET', '/probe/query')).resource, { limit: 7 });
   assert.deepEqual((await call(null, 'GET', '/probe/query?limit=9&all=true')).resource, { limit: 9, all: true });
-  assert.equal((await call(null, 'GET', '/probe/query?limit=many')).error.errors[0]?.fieldId, 'limit');
+  for (const limit of ['many', '1.5', '1e1', '0x9', '%209', '']) {
+    const { error } = await call(null, 'GET', `/probe/query?limit=${limit}`);
+    assert.equal(error?.errors[0]?.fieldId, 'limit', limit);
+  }
 });
 
 test('a body that is not JSON, is too large or is of another type is refused without quoting it', async (t) => {

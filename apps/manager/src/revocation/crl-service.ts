@@ -16,7 +16,7 @@ import { nextNoticeAt } from './crl-notices.ts';
 import { CrlParts } from './crl-parts.ts';
 import { CrlStore, ruleOf, type StoredCrl } from './crl-store.ts';
 import { readUpload, type UploadedCrl } from './crl-upload.ts';
-import { alarmsOf, warningsOf } from './crl-warnings.ts';
+import { alarmsOf, refusedOlder, warningsOf } from './crl-warnings.ts';
 
 export interface CrlCollaborators {
   readonly database: Kysely<Schema>;
@@ -24,7 +24,7 @@ export interface CrlCollaborators {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly endpoints: Pick<EndpointService, 'domainFor'>;
-  /** Runs in the transaction of an upload that looks wrong: older or shorter than the list before it. */
+  /** Runs in the transaction that puts an upload on record that looks wrong: older or shorter than the list before it. */
   readonly onAlarm: (transaction: Transaction<Schema>, alarm: CrlAlarm) => Promise<void>;
 }
 
@@ -53,10 +53,11 @@ export class CrlService {
 
   /**
    * Takes the lists of an upload, all of them or none. When it resolves, whom they revoke has been cut off. Throws
-   * INVALID_CRL, and CONFLICT for a list that is older than the one it would replace, unless forced.
+   * INVALID_CRL, and CONFLICT for a list that is older than the one it would replace, unless forced; the attempt raises
+   * the alarm all the same.
    */
   async put(accountId: string, upload: Uint8Array, force: boolean, by: Principal): Promise<CrlReport> {
-    const { database, bus, clock, logger, endpoints, onAlarm } = this.#parts;
+    const { database, bus, clock, logger, endpoints } = this.#parts;
     await endpoints.domainFor(accountId);
     const { caCertificates } = await this.#endpoint(accountId);
     const expiredLists = ruleOf(await new CrlStore(database).policy(accountId));
@@ -66,7 +67,7 @@ export class CrlService {
     const actor = describePrincipal(by);
     const parts = new CrlParts(database);
     for (const { digest, list } of uploaded) await parts.write(accountId, digest, list.serials.encoded, now.getTime());
-    const warnings = await bus.commit({ type: 'trust-changed', accountId }, async (transaction) => {
+    const store = async (transaction: Transaction<Schema>): Promise<readonly EndpointWarning[]> => {
       const endpoint = found(accountId, await new EndpointStore(transaction).lock(accountId));
       if (endpoint.caCertificates !== caCertificates) {
         throw new SallyportError('CONFLICT', "The endpoint's CA bundle was changed while the CRL was being read.", {
@@ -80,21 +81,25 @@ export class CrlService {
       for (const one of uploaded) {
         const stored = toStored(one, accountId, now, actor);
         const last = after.get(stored.issuerKey) ?? null;
-        if (last !== null && isOlder(stored, last) && !force) throw older(stored, last);
+        if (last !== null && isOlder(stored, last) && !force) throw new OlderList(stored, last);
         after.set(stored.issuerKey, stored);
         const { number, digest, entries, thisUpdate, nextUpdate } = stored;
         const details = { number, entries, digest, thisUpdate, nextUpdate };
         await this.#record(transaction, accountId, 'crl.uploaded', stored.issuer, actor, details);
         for (const warning of alarmsOf(stored, last)) {
           alarms.push(warning);
-          await this.#record(transaction, accountId, 'crl.suspicious', stored.issuer, actor, { ...warning });
-          await onAlarm(transaction, { accountId, issuer: stored.issuer, warning, at: now.getTime() });
+          await this.#alarm(transaction, stored, warning, actor);
         }
         await crls.put(stored, nextNoticeAt(stored, null));
         await new CrlParts(transaction).replace(stored, last);
       }
       checkWeight(accountId, [...after.values()]);
       return alarms;
+    };
+    const warnings = await bus.commit({ type: 'trust-changed', accountId }, store).catch(async (error: unknown) => {
+      if (!(error instanceof OlderList)) throw error;
+      await this.#tellOfRefused(error, actor);
+      throw older(error.list, error.last);
     });
     for (const { code, message } of warnings) logger.warn({ accountId, code }, message);
     const report = await this.list(accountId);
@@ -167,6 +172,32 @@ export class CrlService {
     });
   }
 
+  /** Whoever replays an old list wants revoked certificates back: said once for each list, however often it is sent. */
+  async #tellOfRefused({ list, last }: OlderList, actor: string): Promise<void> {
+    const { database, logger } = this.#parts;
+    const { accountId, digest } = list;
+    const warning = refusedOlder(list, last);
+    const told = await database.transaction().execute(async (transaction) => {
+      // One at a time for an account, so that two uploads of one list at once are not two alarms.
+      await new EndpointStore(transaction).lock(accountId);
+      if (await new AuditStore(transaction).has(accountId, 'crl.suspicious', 'refused', digest)) return false;
+      await this.#alarm(transaction, list, warning, actor, { refused: digest });
+      return true;
+    });
+    if (told) logger.warn({ accountId, code: warning.code }, warning.message);
+  }
+
+  async #alarm(
+    transaction: Transaction<Schema>,
+    { accountId, issuer }: StoredCrl,
+    warning: EndpointWarning,
+    actor: string,
+    more: { readonly refused?: string } = {},
+  ): Promise<void> {
+    await this.#record(transaction, accountId, 'crl.suspicious', issuer, actor, { ...warning, ...more });
+    await this.#parts.onAlarm(transaction, { accountId, issuer, warning, at: this.#parts.clock.now().getTime() });
+  }
+
   async #endpoint(accountId: string): Promise<MtlsEndpoint> {
     return found(accountId, await new EndpointStore(this.#parts.database).byAccount(accountId));
   }
@@ -218,6 +249,18 @@ function toStored({ list, authority, digest }: UploadedCrl, accountId: string, n
     ...{ entries: serials.size, serialsBytes: serials.encoded.length },
     ...{ uploadedAt: now.getTime(), uploadedBy: actor },
   };
+}
+
+/** Ends the transaction of an upload; what is told of it is written after that. */
+class OlderList extends Error {
+  readonly list: StoredCrl;
+  readonly last: StoredCrl;
+
+  constructor(list: StoredCrl, last: StoredCrl) {
+    super(`the CRL of "${list.issuer}" is older than the one in use`);
+    this.list = list;
+    this.last = last;
+  }
 }
 
 function older(crl: StoredCrl, last: StoredCrl): SallyportError {

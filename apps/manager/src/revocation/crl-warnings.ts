@@ -19,6 +19,12 @@ export function alarmsOf(crl: StoredCrl, last: StoredCrl | null): readonly Endpo
   return alarms;
 }
 
+/** Of a list that was refused because it is older than the one in use. */
+export function refusedOlder({ issuer: subject, thisUpdate }: StoredCrl, last: StoredCrl): EndpointWarning {
+  const message = `A CRL of "${subject}" of ${thisUpdate.toISOString()} was refused: it is older than the one in use, of ${last.thisUpdate.toISOString()}. If nobody of yours sent it, somebody tries to have revoked certificates accepted again.`;
+  return { code: 'CRL_OLDER_REFUSED', message, subject };
+}
+
 /** What is to be said about a list today. */
 export function warningsOf({
   issuer: subject,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { onBothDatabases } from '@sallyport/dev-env';
 import { certificateOf, onMtls, PLAIN, PresenceRig } from '../../test/presence-rig.ts';
+import { isSigned, WebhookReceiver } from '../../test/webhook-receiver.ts';
 import { ADMIN, START, WebhookRig } from '../../test/webhook-rig.ts';
 import { type Database, openDatabase } from '../database/open-database.ts';
 import { createLogger } from '../http/logger.ts';
@@ -145,8 +146,10 @@ databaseTest('a new instance in plain is a downgrade once no other of its name i
   assert.deepEqual(await told(), [], 'it has gone again before anybody looked');
 });
 
-databaseTest('what is told at once is in the outbox with the change that it is of', async (t, database) => {
-  const { rig } = await listening(t, database);
+databaseTest('a CRL that ages is told at 50, 80 and 95 % of its life, to the receiver, signed', async (t, database) => {
+  const rig = await WebhookRig.create(t, database);
+  const receiver = await WebhookReceiver.start(t);
+  const { secret } = await rig.webhooks.create('acme', { url: receiver.url() }, ADMIN);
   const ageing = new CrlAgeing({
     ...{ database: database.database, clock: rig.clock, logger: createLogger('silent') },
     onNotice: toOutbox(rig.outbox, crlAgeingNews),
@@ -158,11 +161,21 @@ databaseTest('what is told at once is in the outbox with the change that it is o
     ...{ entries: 0, serialsBytes: 0, digest: 'd1', uploadedAt: START, uploadedBy: 'test' },
   };
   await new CrlStore(database.database).put(crl, nextNoticeAt(crl, null));
-  const told: unknown[] = [];
+  const told: (readonly [number, unknown])[] = [];
   for (const hours of [49, 50, 79, 80, 95, 99]) {
     rig.clock.at = START + hours * HOUR;
     await Promise.all([ageing.look(), ageing.look()]);
-    told.push(...(await rig.queued<{ lifePassed: number }>('crl.ageing')).map(({ lifePassed }) => lifePassed));
+    await rig.deliver();
+    for (const event of receiver.received.splice(0)) {
+      assert.ok(isSigned(event, secret ?? ''));
+      assert.equal(event.payload.type, 'crl.ageing');
+      assert.deepEqual([event.payload.data['issuer'], event.payload.data['nextUpdate']], ['CN=CA', START + 100 * HOUR]);
+      told.push([hours, event.payload.data['lifePassed']]);
+    }
   }
-  assert.deepEqual(told, [50, 80, 95]);
+  assert.deepEqual(told, [
+    [50, 50],
+    [80, 80],
+    [95, 95],
+  ]);
 });
