@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CliError } from '../errors.ts';
-import { refuseExisting, writeLocalFiles } from './local-files.ts';
+import { readLocalFile, refuseExisting, writeLocalFiles } from './local-files.ts';
 
 function folderOf(t: TestContext): (name: string) => string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-files-'));
@@ -79,4 +79,15 @@ test('a folder that is not there is named, and a key is 0600 whatever the umask 
     }
     assert.equal(statSync(at('client.key')).mode & 0o777, 0o600, umask.toString(8));
   }
+});
+
+test('a file without an end is given up, and a small one is read whole', async (t) => {
+  const at = folderOf(t);
+  await assert.rejects(readLocalFile('/dev/zero'), refused('USAGE', /is larger than 1048576 bytes/));
+  writeFileSync(at('large'), Buffer.alloc(1_048_577));
+  await assert.rejects(readLocalFile(at('large')), refused('USAGE', /is larger than/));
+  await assert.rejects(readLocalFile(at('')), refused('USAGE', /cannot be read \(EISDIR\)/));
+  writeFileSync(at('whole'), Buffer.alloc(1_048_576, 7));
+  assert.equal((await readLocalFile(at('whole'))).length, 1_048_576);
+  assert.equal((await readLocalFile('/dev/null')).length, 0);
 });

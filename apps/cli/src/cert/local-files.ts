@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, lstat, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -14,17 +14,34 @@ export interface NewFile {
   readonly secret: boolean;
 }
 
-/** Reads a small file. Throws a usage error that names it. */
+/** Reads a small file, or what a pipe brings. Throws a usage error that names it. */
 export async function readLocalFile(path: string): Promise<Buffer> {
   try {
-    if ((await stat(path)).size > LARGEST_FILE_BYTES) {
-      throw usageError(`${path} is larger than ${LARGEST_FILE_BYTES} bytes.`, 'Name a certificate or key file.');
+    const handle = await open(path, 'r');
+    try {
+      return await readUpToLimit(handle, path);
+    } finally {
+      await handle.close();
     }
-    return await readFile(path);
   } catch (error) {
     if (error instanceof CliError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw usageError(`${path} cannot be read (${code}).`, 'Check the path, and that this user may read it.');
+  }
+}
+
+/** A device or a pipe has no size to ask for, and may have no end. */
+async function readUpToLimit(handle: FileHandle, path: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for (;;) {
+    const { bytesRead, buffer } = await handle.read({ buffer: Buffer.alloc(65_536), position: null });
+    if (bytesRead === 0) return Buffer.concat(chunks);
+    size += bytesRead;
+    if (size > LARGEST_FILE_BYTES) {
+      throw usageError(`${path} is larger than ${LARGEST_FILE_BYTES} bytes.`, 'Name a certificate or key file.');
+    }
+    chunks.push(buffer.subarray(0, bytesRead));
   }
 }
 
