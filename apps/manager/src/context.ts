@@ -254,7 +254,7 @@ export async function createContext(
     const policyParts = { database, bus, clock, logger, endpoints, settle };
     const crls = new CrlService({ ...policyParts, onAlarm: toOutbox(outbox, crlAlarmNews) });
     const deniedCertificates = new DeniedCertificateService(policyParts);
-    const identities = new IdentityService(policyParts);
+    const identities = new IdentityService({ ...policyParts, connections });
     const ageing = new CrlAgeing({ database, clock, logger, onNotice: toOutbox(outbox, crlAgeingNews) });
     const clientCertificates = new CertificateService({ database, clock, settle });
     closers.push(() => ageing.stop());

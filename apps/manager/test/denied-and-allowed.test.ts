@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { TestAuthority } from '@sallyport/dev-env';
+import { type DevAnswer, TestAuthority } from '@sallyport/dev-env';
+import type { CutOff } from '@sallyport/protocol';
 import { issueClientCertificate } from '@sallyport/trust';
 import { onBothManagers } from './both-managers.ts';
 import { PolicyRig, warningsOf } from './policy-rig.ts';
@@ -76,6 +77,11 @@ bothTest('a certificate is denied by one whole name, and a CA that nobody knows 
   assert.deepEqual(warningsOf(right), []);
 });
 
+function cutOffOf(answer: DevAnswer): string[] {
+  const { cutOff } = answer.body['metaData'] as unknown as { cutOff: CutOff[] };
+  return cutOff.map(({ name, reason }) => `${name} ${reason}`);
+}
+
 bothTest('with allowed identities, everybody else of the same CA is cut and refused', async (t, dev) => {
   const rig = await PolicyRig.create(t, dev, 'allowing');
   const now = new Date();
@@ -87,7 +93,13 @@ bothTest('with allowed identities, everybody else of the same CA is cut and refu
   const [edge, other] = [await issue('edge-1', 'somebody'), await issue('x', 'edge-1')];
   const set = (...identities: readonly object[]) => rig.must('PUT', 'allowed-identities', { identities });
   const streams = { cut: [await rig.stream('other', other)], kept: [await rig.stream('edge', edge)], with: other };
-  await rig.cuts('IDENTITY_NOT_ALLOWED', () => set({ type: 'DNS', value: 'edge-1' }), streams);
+  let changed = await set();
+  assert.deepEqual([cutOffOf(changed), warningsOf(changed)], [[], []]);
+  const allow = async () => {
+    changed = await set({ type: 'DNS', value: 'EDGE-1' });
+  };
+  await rig.cuts('IDENTITY_NOT_ALLOWED', allow, streams);
+  assert.deepEqual(cutOffOf(changed), ['other IDENTITY_NOT_ALLOWED']);
   assert.match(
     await rig.knock(other),
     /^IDENTITY_NOT_ALLOWED: .*"CN=x, O=edge-1" \(dns:x\) has none of the identities/,
@@ -102,8 +114,18 @@ bothTest('with allowed identities, everybody else of the same CA is cut and refu
   assert.match(await rig.knock(edge), /^IDENTITY_NOT_ALLOWED/);
   await set();
   assert.equal(await rig.knock(edge), 'ADMITTED');
+  const nobody = await set(
+    { type: 'DNS', value: 'edge-1' },
+    ...['*.example.com', 'https://edge', 'edge.'].map((value) => ({ type: 'DNS', value })),
+    { type: 'URI', value: 'edge-1' },
+    { type: 'URI', value: 'urn:edge:1' },
+    { type: 'EMAIL', value: 'edge' },
+    { type: 'EMAIL', value: 'edge@example.com' },
+  );
+  assert.deepEqual(warningsOf(nobody), Array(5).fill('IDENTITY_MATCHES_NOBODY'));
+  await set();
   const bad = await rig.call('PUT', 'allowed-identities', { identities: [{ type: 'IP', value: '10.0.0.0/8' }] });
   assert.deepEqual([bad.status, bad.body['code']], [400, 'INVALID_REQUEST']);
   assert.match(String(bad.body['message']), /"10\.0\.0\.0\/8" is no IP address/);
-  assert.equal((await rig.audit('allowed-identities.updated')).length, 4);
+  assert.equal((await rig.audit('allowed-identities.updated')).length, 7);
 });

@@ -75,7 +75,7 @@ export const CutOff = Type.Object({
   name: Type.String(),
   hostName: Type.String(),
   transport: nullable(Transport),
-  /** Why it does not hold any more: MTLS_REQUIRED, AUTHORITY_MISMATCH or UNKNOWN_ISSUER. */
+  /** Why it does not hold any more: MTLS_REQUIRED, AUTHORITY_MISMATCH, UNKNOWN_ISSUER or IDENTITY_NOT_ALLOWED. */
   reason: Type.String(),
 });
 export type CutOff = Static<typeof CutOff>;

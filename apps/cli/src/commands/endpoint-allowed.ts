@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { usageError } from '../errors.ts';
 import { example } from '../help.ts';
 import { type Session, type Tools, withApi } from '../session.ts';
+import { warnOfChange } from './endpoint-show.ts';
 
 const ALLOWED = '/ng/api/agent/mtls/allowed-identities';
 const TYPES = {
@@ -44,7 +45,9 @@ export function allowedCommand(tools: Tools): Command {
         }
         const body = { identities: identities.map(readIdentity) };
         const query = { accountIdentifier: session.account() };
-        show(session, (await session.api.call<AllowedIdentities>('PUT', ALLOWED, { query, body })).resource);
+        const { resource, metaData } = await session.api.call<AllowedIdentities>('PUT', ALLOWED, { query, body });
+        show(session, resource);
+        warnOfChange(session, metaData);
       }),
     );
 

@@ -84,12 +84,15 @@ export function identityRoutes(identities: IdentityService): Registration {
         ...write,
         schema: {
           summary: 'Replace the identities that clients may have',
+          description:
+            'metaData.cutOff names the delegates that were cut off, metaData.warnings the identities that no certificate can have. DNS names are compared in any case, everything else but subjects exactly.',
           ...{ ...shared, body: AllowedIdentities, response: { 200: restResponse(AllowedIdentities) } },
         },
       },
       async (request) => {
         const { identities: wanted } = request.body;
-        return success({ identities: [...(await identities.allow(accountOf(request), wanted, principalOf(request)))] });
+        const change = await identities.allow(accountOf(request), wanted, principalOf(request));
+        return success({ identities: [...change.identities] }, { cutOff: change.cutOff, warnings: change.warnings });
       },
     );
     app.get(

@@ -1,4 +1,4 @@
-import { type AllowedIdentity, type DelegatePin, SallyportError } from '@sallyport/protocol';
+import { type AllowedIdentity, type CutOff, type DelegatePin, SallyportError } from '@sallyport/protocol';
 import { IdentityPinError, pinKey, readIdentityPin } from '@sallyport/trust';
 import type { Kysely, Transaction } from 'kysely';
 import { describePrincipal, type Principal } from '../access/principal.ts';
@@ -7,8 +7,11 @@ import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { Schema } from '../database/schema.ts';
 import { fleetOf } from '../delegates/fleet.ts';
-import type { EndpointService } from '../endpoints/endpoint-service.ts';
+import type { EndpointService, EndpointWarning } from '../endpoints/endpoint-service.ts';
+import type { LiveConnections } from '../gateway/live-connections.ts';
 import { IdentityStore } from './identity-store.ts';
+import { pinWarnings } from './pin-warnings.ts';
+import { cutOffByPins } from './pins-cut-off.ts';
 import { readFingerprint, refuseControlCharacters } from './request-values.ts';
 
 export interface IdentityCollaborators {
@@ -18,6 +21,14 @@ export interface IdentityCollaborators {
   readonly endpoints: Pick<EndpointService, 'domainFor'>;
   /** Resolves when what this replica has seen of delegates is in the database. */
   readonly settle: () => Promise<void>;
+  readonly connections: Pick<LiveConnections, 'ofAccount'>;
+}
+
+export interface AllowedChange {
+  readonly identities: readonly AllowedIdentity[];
+  readonly cutOff: readonly CutOff[];
+  /** Identities that no certificate can have. */
+  readonly warnings: readonly EndpointWarning[];
 }
 
 /** Each account's pins are in memory while the account is in use. */
@@ -37,27 +48,27 @@ export class IdentityService {
   }
 
   /** Replaces the whole set. When it resolves, nobody is connected who is not in it; an empty one admits everybody. */
-  async allow(
-    accountId: string,
-    identities: readonly AllowedIdentity[],
-    by: Principal,
-  ): Promise<readonly AllowedIdentity[]> {
-    const { bus, clock, endpoints } = this.#parts;
+  async allow(accountId: string, identities: readonly AllowedIdentity[], by: Principal): Promise<AllowedChange> {
+    const { bus, clock, endpoints, connections, settle } = this.#parts;
     await endpoints.domainFor(accountId);
     const distinct = new Map(identities.map(readPin).map((pin) => [pinKey(pin), pin]));
     const pins = [...distinct.values()];
     const actor = describePrincipal(by);
-    await bus.commit({ type: 'trust-changed', accountId }, async (transaction) => {
+    await settle();
+    const cutOff = await bus.commit({ type: 'trust-changed', accountId }, async (transaction) => {
       const store = new IdentityStore(transaction);
       const before = await store.allowed(accountId);
+      const fleet = await fleetOf(transaction, accountId, clock.now().getTime());
+      const cut = cutOffByPins(fleet, connections.ofAccount(accountId), { before, after: pins });
       await store.putAllowed(accountId, pins, clock.now().getTime(), actor);
       const known = new Set(before.map(pinKey));
       await this.#record(transaction, accountId, 'allowed-identities.updated', accountId, actor, {
         added: pins.filter((pin) => !known.has(pinKey(pin))),
         removed: before.filter((pin) => !distinct.has(pinKey(pin))),
       });
+      return cut;
     });
-    return pins;
+    return { identities: pins, cutOff, warnings: pinWarnings(pins) };
   }
 
   async pins(accountId: string): Promise<readonly DelegatePin[]> {

@@ -67,7 +67,7 @@ const nouns: Readonly<Record<PinType, string>> = {
   CERTIFICATE_SHA256: 'SHA-256 of a certificate',
 };
 
-/** Equal exactly for equal identities of one type. */
+/** Equal exactly for equal identities of one type; DNS names are equal in any case (RFC 4343, RFC 9525). */
 export function pinKey({ type, value }: IdentityPin): string {
   return keyOf(type, type === 'SUBJECT' ? canonicalName(value) : value);
 }
@@ -88,8 +88,9 @@ export function identityKeys(leaf: CertificateFacts): readonly string[] {
 
 const sanTypes: Readonly<Partial<Record<string, PinType>>> = { dns: 'DNS', uri: 'URI', email: 'EMAIL', ip: 'IP' };
 
+/** Of DNS names only A to Z are folded: with more, a certificate's K of the kelvin sign would pass for the letter. */
 function keyOf(type: PinType, value: string): string {
-  return `${type} ${value}`;
+  return `${type} ${type === 'DNS' ? value.replace(/[A-Z]/g, (letter) => letter.toLowerCase()) : value}`;
 }
 
 function canonicalIp(text: string): string | null {
