@@ -1,3 +1,5 @@
+import type { Place, Problem } from './finding.ts';
+
 /** The tags of immutable delegate images: `25.09.86700`, and the same with `.minimal`. Only those can present a certificate. */
 const immutableTag = /^\d{2}\.\d{2}\.\d+(?:\.minimal)?$/;
 
@@ -21,6 +23,16 @@ export function imageFault(image: string): string | undefined {
   if (tag !== undefined && immutableTag.test(tag)) return undefined;
   const found = tag === undefined ? 'has no tag' : `has the tag "${tag}"`;
   return `mTLS needs an immutable image: "${image}" ${found}; set a tag of the form yy.mm.xxxxx or yy.mm.xxxxx.minimal first.`;
+}
+
+/** That an image which a variable names could not be looked at. */
+export function unknownImage(image: string, at: Place): Problem {
+  return {
+    code: 'EXTERNAL_VALUE',
+    at,
+    message: `The image is "${image}", which a variable fills in: whether its tag is immutable is not known, and mTLS needs that.`,
+    remedy: 'See to it that the tag has the form yy.mm.xxxxx or yy.mm.xxxxx.minimal.',
+  };
 }
 
 /** The last part of the repository: `delegate` for `registry:5000/mirror/delegate:25.09.86700`. */

@@ -53,7 +53,11 @@ export function objectsIn(text: string, { uniqueKeys = true } = {}): PlainMap[] 
     );
     const value = document.toJS() as Plain;
     if (!isMap(value)) return [];
-    return value['kind'] === 'List' ? maps(value['items']) : [value];
+    const listed = /^(.*)List$/.exec(String(value['kind']))?.[1];
+    if (listed === undefined) return [value];
+    // Items of a typed list need not say what they are.
+    const known = listed === '' ? {} : { apiVersion: value['apiVersion'] ?? null, kind: listed };
+    return maps(value['items']).map((item) => ({ ...known, ...item }));
   });
 }
 

@@ -5,7 +5,7 @@ import { inOrder, settle } from '../edit/settle.ts';
 import { YamlCursor } from '../edit/yaml-cursor.ts';
 import { YamlFile } from '../edit/yaml-file.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { imageFault } from '../image-tag.ts';
+import { imageFault, unknownImage } from '../image-tag.ts';
 import { ManifestError } from '../manifest-error.ts';
 import type { MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
@@ -44,6 +44,7 @@ export function migrateCompose(text: string, endpoint: Endpoint, options: Migrat
   const applied = settle(file, read, inOrder(composeRules));
   const place = at(read().delegate.service);
   const left = composeRules.flatMap((rule) => [...rule(read())]);
+  if (image?.text !== undefined && interpolates(image.text)) left.push(unknownImage(image.text, place));
   return {
     form: 'compose',
     text: source.text,

@@ -4,7 +4,7 @@ import { inOrder, settle } from '../edit/settle.ts';
 import type { ShellWord } from '../edit/shell-words.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { imageFault } from '../image-tag.ts';
+import { imageFault, unknownImage } from '../image-tag.ts';
 import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
 import type { MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
@@ -42,6 +42,7 @@ export function migrateDockerCommand(text: string, endpoint: Endpoint, options: 
   const applied = settle({ source, parts: [] }, read, inOrder(runRules));
   const place = { part: wholeFile, offset: read().delegate.image.start };
   const left = runRules.flatMap((rule) => [...rule(read())]);
+  if (chosen.image.expands) left.push(unknownImage(chosen.image.value, place));
   return {
     form: 'docker-command',
     text: source.text,

@@ -87,8 +87,12 @@ export function positionIn(text: string, offset: number): TextPosition {
   return { line, column: offset - lineStart + 1 };
 }
 
-/** The line end that a text uses: what its first line ends with. */
+/** The line end that a text uses: that of most lines, where editors have mixed them. */
 export function eolOf(text: string): '\n' | '\r\n' {
-  const first = text.indexOf('\n');
-  return first > 0 && text[first - 1] === '\r' ? '\r\n' : '\n';
+  let [all, windows] = [0, 0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) {
+    all++;
+    if (text[at - 1] === '\r') windows++;
+  }
+  return windows * 2 > all ? '\r\n' : '\n';
 }

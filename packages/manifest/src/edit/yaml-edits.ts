@@ -203,11 +203,19 @@ function flowGap(collection: YamlCursor): string {
       : ' ';
 }
 
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
 /** Whether a map writes its other values of this kind in flow style: lists of maps, or maps. */
 function flowLike(map: YamlCursor, value: unknown): boolean {
   const alike = map
     .entries()
-    .filter((entry) => (Array.isArray(value) ? entry.items().some((item) => item.map) : entry.map !== undefined));
+    .filter((entry) =>
+      Array.isArray(value)
+        ? entry.items().some((item) => Boolean(item.map) === isRecord(value[0]))
+        : entry.map !== undefined,
+    );
   return typeof value === 'object' && value !== null && alike.length > 0 && alike.every((entry) => entry.flow);
 }
 

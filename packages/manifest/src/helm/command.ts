@@ -5,7 +5,7 @@ import { insertAfter, type ShellCommand, type ShellWord, setInWord, shellCommand
 import { wholeFile } from '../edit/text-part.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Place, Problem } from '../finding.ts';
-import { imageFault } from '../image-tag.ts';
+import { imageFault, unknownImage } from '../image-tag.ts';
 import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
 import type { MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
@@ -60,6 +60,7 @@ export function migrateHelmCommand(text: string, endpoint: Endpoint, options: Mi
   const applied = settle({ source, parts: [] }, read, inOrder(helmCommandRules));
   const left = [...helmCommandRules.flatMap((rule) => [...rule(read())]), ...valueFileAdvice(read().helm)];
   const place = placeOf(read().helm.release);
+  if (image?.word.expands) left.push(unknownImage(image.value, place));
   return {
     form: 'helm-command',
     text: source.text,

@@ -105,14 +105,17 @@ function secretNames({ secret, delegate, upgrader }: KubernetesScene): Set<strin
 }
 
 function companionsOf({ delegate, secret, target }: KubernetesScene, source: EditableText): CompanionFile[] {
-  if (!delegate.partial || !target.credentials || secret.object || secret.name === undefined) return [];
+  const elsewhere = delegate.partial || delegate.object.typedList;
+  if (!elsewhere || !target.credentials || secret.object || secret.name === undefined) return [];
   const fault = fileNameFault(secret.name);
   if (fault) throw refusal(source, 'SHAPE_UNSUPPORTED', fault, delegate.object.root);
   return [
     {
       path: `${secret.name}.yaml`,
       text: secretManifest(secret.name, delegate.object.namespace, target.credentials),
-      why: 'A patch cannot add an object: list this file under resources of the kustomization.',
+      why: delegate.partial
+        ? 'A patch cannot add an object: list this file under resources of the kustomization.'
+        : 'A list of one kind cannot hold a Secret: apply this file first.',
     },
   ];
 }

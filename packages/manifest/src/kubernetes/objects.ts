@@ -12,6 +12,8 @@ export interface KubernetesObject {
   readonly part: YamlPart;
   /** It stands in a kustomization and changes an object that stands elsewhere. */
   readonly inlinePatch: boolean;
+  /** It stands in a list of one kind (`DeploymentList`), which takes no other. */
+  readonly typedList: boolean;
 }
 
 // As long as the text does not change, so do neither its parts nor its objects: each delegate asks for all of them.
@@ -29,11 +31,13 @@ export function objectsOf(file: YamlFile): readonly KubernetesObject[] {
   return found;
 }
 
-function objectsIn(root: YamlCursor, inlinePatch: boolean): KubernetesObject[] {
-  const kind = root.get('kind')?.text;
+/** The items of a `DeploymentList` need not say what they are. */
+function objectsIn(root: YamlCursor, inlinePatch: boolean, listed?: string): KubernetesObject[] {
+  const kind = root.get('kind')?.text ?? listed;
   if (kind === undefined || !root.map) return [];
   const items = kind.endsWith('List') ? root.get('items') : undefined;
-  if (items?.seq) return items.items().flatMap((item) => objectsIn(item, inlinePatch));
+  const kindOfItems = kind.slice(0, -'List'.length) || undefined;
+  if (items?.seq) return items.items().flatMap((item) => objectsIn(item, inlinePatch, kindOfItems));
   if (kind === 'Kustomization') return inlinePatches(root).flatMap(patchesIn);
   const metadata = root.get('metadata');
   return [
@@ -44,6 +48,7 @@ function objectsIn(root: YamlCursor, inlinePatch: boolean): KubernetesObject[] {
       root,
       part: root.part,
       inlinePatch,
+      typedList: listed !== undefined,
     },
   ];
 }

@@ -2,7 +2,7 @@ import { delegateWishes, mountDirectory } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { KubernetesObject } from './objects.ts';
 import type { KubernetesScene } from './scene.ts';
-import { readByOthers, resolveVariable } from './variables.ts';
+import { reasonToLeave, resolveVariable } from './variables.ts';
 import type { Workload } from './workloads.ts';
 
 type Plain = null | string | number | boolean | Plain[] | { [key: string]: Plain };
@@ -79,7 +79,7 @@ function managedKeys(scene: KubernetesScene, object: KubernetesObject): Set<stri
     for (const { name } of delegateWishes(scene.target)) {
       const source = resolveVariable(workload, name, scene.objects);
       if (source.kind !== 'key' || source.object.root.node !== object.root.node) continue;
-      if (!readByOthers(object, workload, scene.objects)) keys.add(source.key);
+      if (reasonToLeave(object, workload, scene.objects) === undefined) keys.add(source.key);
     }
   }
   return keys;

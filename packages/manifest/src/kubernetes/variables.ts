@@ -88,12 +88,18 @@ export function environmentOf(workload: Workload, objects: readonly KubernetesOb
   return environment;
 }
 
-/** Whether another pod, or another container of this pod, reads the same ConfigMap or Secret: changing it would change them. */
-export function readByOthers(
+/** Why a ConfigMap or Secret of the file is not changed: others would notice, or Kubernetes would refuse it. */
+export function reasonToLeave(
   source: KubernetesObject,
   workload: Workload,
   objects: readonly KubernetesObject[],
-): boolean {
+): string | undefined {
+  if (readByOthers(source, workload, objects)) return 'others read too';
+  return source.root.get('immutable')?.json === true ? 'is immutable' : undefined;
+}
+
+/** Whether another pod, or another container of this pod, reads the same ConfigMap or Secret: changing it would change them. */
+function readByOthers(source: KubernetesObject, workload: Workload, objects: readonly KubernetesObject[]): boolean {
   return objects.some((object) => {
     const spec = podSpecOf(object);
     if (!spec || !refersTo(source, object)) return false;

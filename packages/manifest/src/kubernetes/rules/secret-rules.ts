@@ -55,7 +55,8 @@ function* tokenName({ secret, delegate }: KubernetesScene): Iterable<Problem> {
 
 function* creation({ secret, delegate, target }: KubernetesScene): Iterable<Problem> {
   const { name, object, mixed } = secret;
-  if (name === undefined || object || delegate.partial || target.secretName !== undefined) return;
+  const elsewhere = delegate.partial || delegate.object.typedList;
+  if (name === undefined || object || elsewhere || target.secretName !== undefined) return;
   const data = target.credentials ? encoded(target.credentials) : encodedFrom(mixed[0]);
   if (!data) return;
   const { namespace } = delegate.object;

@@ -5,7 +5,7 @@ import { addItem, addPair, edit, removeItem, removePair, setScalar } from '../..
 import type { Problem } from '../../finding.ts';
 import { encodeBase64 } from '../../pem.ts';
 import type { KubernetesScene } from '../scene.ts';
-import { readByOthers, resolveVariable, sourcesOutside, variableItems } from '../variables.ts';
+import { reasonToLeave, resolveVariable, sourcesOutside, variableItems } from '../variables.ts';
 import type { Workload } from '../workloads.ts';
 
 /** The variables of the delegate's container, in the order in which missing ones are added. */
@@ -96,12 +96,13 @@ function* variable(scene: KubernetesScene, workload: Workload, wish: Wish): Iter
   } else if (source.kind === 'key') {
     if (source.value === wanted) return;
     const from = `${source.object.kind} "${source.object.name}"`;
-    if (readByOthers(source.object, workload, scene.objects)) {
+    const why = reasonToLeave(source.object, workload, scene.objects);
+    if (why !== undefined) {
       yield {
         ...base,
         code: wish.code,
         at: at(source.cursor),
-        repair: override(workload, source.item, wish, `${from}, which others read too,`),
+        repair: override(workload, source.item, wish, `${from}, which ${why},`),
       };
       return;
     }

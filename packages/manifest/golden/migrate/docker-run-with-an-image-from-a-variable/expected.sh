@@ -1,0 +1,1 @@
+docker run -d -e DELEGATE_NAME=d1 -e MANAGER_HOST_AND_PORT=https://blue.agent.example.com -e DELEGATE_CLIENT_CERTIFICATE_PATH=/etc/mtls/client.crt -e DELEGATE_CLIENT_CERTIFICATE_KEY_PATH=/etc/mtls/client.key -e GRPC_AUTHORITY_MODIFICATION_DISABLED=true -v /c/client.crt:/etc/mtls/client.crt:ro -v /c/client.key:/etc/mtls/client.key:ro harness/delegate:$TAG
