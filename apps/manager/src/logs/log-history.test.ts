@@ -104,6 +104,15 @@ storeTest('a log that went on and got no line is closed like any other, once and
   assert.deepEqual(await blobOf(rig), sent(1, 2));
 });
 
+storeTest('names of writers that are made up for each write do not heap up in what is kept', async (t, database) => {
+  const rig = await tailRig(t, database);
+  for (let count = 0; count < 120; count += 1) await send(rig, 1, 1, `w${count}`);
+  await rig.close();
+  const { writers = {} } = (await rig.blobs.find(owner, key))?.span ?? {};
+  assert.equal(Object.keys(writers).length, 100);
+  assert.equal((await blobOf(rig)).length, 120);
+});
+
 storeTest('a log goes on behind one whose blob was not made yet', async (t, database) => {
   const rig = await tailRig(t, database);
   await send(rig, 0, 4);

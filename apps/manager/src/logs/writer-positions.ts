@@ -8,6 +8,9 @@ export interface Positions {
   readonly of: readonly number[];
 }
 
+/** Of one log that are remembered beyond its stream: whoever makes up a name for each write must not fill the blob's row. */
+const MAX_WRITERS = 100;
+
 /** Up to where each writer's lines are in a stream. Every method runs in the transaction that it is given. */
 export class WriterPositions {
   /**
@@ -47,6 +50,7 @@ export class WriterPositions {
       .selectFrom('log_writers')
       .select(['writer', 'last_pos'])
       .where('stream_id', '=', streamId)
+      .limit(MAX_WRITERS)
       .execute();
     return Object.fromEntries(rows.map(({ writer, last_pos }) => [writer, last_pos]));
   }
