@@ -67,5 +67,6 @@ test('outside of Kubernetes it is a variable of the shell, a file, or the Secret
   assert.equal(token('services:\n  d:\n    env_file:\n      - delegate.env\n'), 'the file delegate.env');
   assert.equal(token('services:\n  d:\n    env_file: "delegate.env"\n'), 'the file delegate.env');
   assert.equal(token('delegateName: d\nexistingDelegateToken: my-token\n'), 'the Secret my-token');
+  assert.equal(token(`delegateName: d\nexistingDelegateToken: ${'0a'.repeat(16)}\n`), null);
   assert.equal(outsideReferences('existingDelegateToken: my-token', 1).sourceOf('ACCOUNT_ID'), null);
 });

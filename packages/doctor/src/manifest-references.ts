@@ -1,3 +1,5 @@
+import { normaliseDelegateToken } from '@sallyport/protocol';
+
 /** What the part of a manifest that describes a delegate refers to, and the file does not hold. */
 export interface OutsideReferences {
   /** Where the container gets a variable from: "the Secret edge-1-token"; null when the manifest names nothing for it. */
@@ -46,7 +48,9 @@ function outsideKubernetes(document: string, variable: string): string | null {
   const [, shell] = new RegExp(`${variable}["']?\\s*[:=]\\s*["']?\\$\\{?(\\w+)`).exec(document) ?? [];
   if (shell !== undefined) return `the variable ${shell} of the shell`;
   const [, secret] = new RegExp(`existingDelegateToken["']?\\s*[:=]\\s*${VALUE}`).exec(document) ?? [];
-  if (secret !== undefined && variable === 'DELEGATE_TOKEN') return `the Secret ${secret}`;
+  // Whoever wrote the token itself there must not read it in the output.
+  const isName = secret !== undefined && normaliseDelegateToken(secret) === null;
+  if (isName && variable === 'DELEGATE_TOKEN') return `the Secret ${secret}`;
   const [, file] = /(?:--env-file[ =]|env_file["']?\s*:[\s["'-]*(?:path\s*:\s*)?)["']?([\w./-]+)/.exec(document) ?? [];
   return file === undefined ? null : `the file ${file}`;
 }
