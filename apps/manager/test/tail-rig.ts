@@ -19,6 +19,7 @@ import type { LogCaller } from '../src/logs/log-authentication.ts';
 import { logKeyOf } from '../src/logs/log-key.ts';
 import { readLines } from '../src/logs/log-lines.ts';
 import { LogService } from '../src/logs/log-service.ts';
+import { StreamStore } from '../src/logs/stream-store.ts';
 import { TAIL_TIMINGS, type TailTimings } from '../src/logs/tail.ts';
 import { type TailStart, Tails } from '../src/logs/tails.ts';
 
@@ -46,18 +47,19 @@ export async function tailRig(t: TestContext, { database, dialect }: Database, o
   const { bounds = { lines: 5_000, bytes: 5_242_880 }, maxBytes = MAX_LOG_KEPT_BYTES } = options;
   const logger = createLogger('silent');
   const bus = new LocalBus(database, logger);
+  const streams = new StreamStore(database);
   const store = new LineStore(database, maxBytes);
-  const live = new LiveStreams({ store, bounds, bus, logger, replicated: true });
+  const live = new LiveStreams({ streams, lines: store, bounds, bus, logger, replicated: true });
   const clock = { at: Date.now(), now: () => new Date(clock.at) };
   const writer = new LineWriter(store, clock, (appended) => live.written(appended));
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-tails-'));
   const storage = await BlobStorage.open({ folder, s3: null, credentials: null });
   const blobs = new BlobStore(database);
   const onEnded = (streamId: string) => live.ended(streamId);
-  const archiver = new LogArchiver({ lines: store, blobs, storage, clock, logger, onEnded });
-  const logs = new LogService({ lines: store, writer, live, archiver, blobs, storage, clock });
+  const archiver = new LogArchiver({ streams, lines: store, blobs, storage, clock, logger, onEnded });
+  const logs = new LogService({ streams, writer, live, archiver, blobs, storage, clock });
   const timings = { ...TAIL_TIMINGS, ...options.timings };
-  const tails = new Tails({ store, live, blobs, storage, bus, logger, timings });
+  const tails = new Tails({ streams, live, blobs, storage, bus, logger, timings });
   let allowed = true;
   const recheck = async () => {
     if (!allowed) throw new Error('not any more');
@@ -79,7 +81,7 @@ export async function tailRig(t: TestContext, { database, dialect }: Database, o
     storage.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  await store.open(owner, key, clock.at);
+  await streams.open(owner, key, clock.at);
   const write = async (...texts: string[]) => {
     const lines = await readLines(Buffer.from(JSON.stringify(texts.map((out) => ({ out })))));
     if (!(await writer.write(owner, key, lines))) throw new Error('the stream is not open');
@@ -106,7 +108,7 @@ export async function tailRig(t: TestContext, { database, dialect }: Database, o
   const refuse = () => {
     allowed = false;
   };
-  return { store, live, bus, tails, logs, archiver, blobs, clock, caller, write, tail, close, refuse };
+  return { streams, store, live, bus, tails, logs, archiver, blobs, clock, caller, write, tail, close, refuse };
 }
 
 function startOf(from: string | null): TailStart {

@@ -3,8 +3,8 @@ import type { Kysely, Selectable } from 'kysely';
 import { isUniqueViolation } from '../database/database-error.ts';
 import type { LogBlobRow } from '../database/log-rows.ts';
 import type { Schema } from '../database/schema.ts';
-import type { Earlier } from './line-store.ts';
 import { type LogKey, storedKey } from './log-key.ts';
+import type { Earlier } from './stream-store.ts';
 
 export interface Blob {
   /** Where the storage has it. */

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LineStore, LogStream, StoredChunk, StreamBounds } from './line-store.ts';
+import type { LineStore, StreamBounds } from './line-store.ts';
+import type { StoredChunk } from './log-chunk.ts';
 import { linesOf } from './log-lines.ts';
+import type { LogStream, StreamStore } from './stream-store.ts';
 
 /** Of one piece that a reader is given, in bytes. */
 const MAX_PIECE_BYTES = 65_536;
@@ -38,7 +40,8 @@ export class LiveStream {
   readonly readers = new Set<StreamReader>();
   /** Over when what was stored at its beginning is here. */
   loaded: Promise<void> = Promise.resolve();
-  readonly #store: LineStore;
+  readonly #streams: StreamStore;
+  readonly #lines: LineStore;
   readonly #bounds: StreamBounds;
   readonly #onSize: (bytes: number) => void;
   readonly #onGap: (stream: LiveStream) => void;
@@ -59,7 +62,8 @@ export class LiveStream {
     id: string,
     first: number,
     parts: {
-      store: LineStore;
+      streams: StreamStore;
+      lines: LineStore;
       bounds: StreamBounds;
       onSize: (bytes: number) => void;
       /** Others have written in between: the stream has to catch up. */
@@ -68,7 +72,8 @@ export class LiveStream {
   ) {
     this.id = id;
     this.#first = first;
-    this.#store = parts.store;
+    this.#streams = parts.streams;
+    this.#lines = parts.lines;
     this.#bounds = parts.bounds;
     this.#onSize = parts.onSize;
     this.#onGap = parts.onGap;
@@ -139,7 +144,7 @@ export class LiveStream {
   }
 
   async #loadPage(seq: number): Promise<Page | null> {
-    const chunks = await this.#store.page(this.id, seq);
+    const chunks = await this.#lines.page(this.id, seq);
     const [begin] = chunks;
     if (begin === undefined) return null;
     const events = chunks.flatMap((chunk) => eventsOf(chunk));
@@ -166,12 +171,12 @@ export class LiveStream {
     do {
       this.#again = false;
       // Asked first: a line that is written after this is announced, and one before it is read.
-      const stream = await this.#store.byId(this.id);
+      const stream = await this.#streams.byId(this.id);
       if (stream === null) {
         this.#ended = true;
       } else if (stream.next > this.next) {
         const from = await this.#readFrom(stream);
-        for await (const chunks of this.#store.read(this.id, from)) for (const chunk of chunks) this.#add(chunk);
+        for await (const chunks of this.#lines.read(this.id, from)) for (const chunk of chunks) this.#add(chunk);
       }
       if (stream !== null && stream.state !== 'open' && this.next >= stream.next) this.#ended = true;
     } while (this.#again);
@@ -181,7 +186,7 @@ export class LiveStream {
   /** Far behind, as at its beginning: the newest lines come into memory, the others are read when somebody wants them. */
   async #readFrom(stream: LogStream): Promise<number> {
     const far = this.#events.length === 0 || stream.next - this.next > this.#bounds.lines;
-    return far ? Math.max(this.next, await this.#store.newest(stream, this.#bounds)) : this.next;
+    return far ? Math.max(this.next, await this.#lines.newest(stream, this.#bounds)) : this.next;
   }
 
   #add(chunk: StoredChunk): void {

@@ -1,8 +1,9 @@
 import { SallyportError } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Bus } from '../bus/bus.ts';
-import type { Appended, LineStore, LogStream, StreamBounds } from './line-store.ts';
+import type { Appended, LineStore, StreamBounds } from './line-store.ts';
 import { LiveStream, type StreamReader } from './live-stream.ts';
+import type { LogStream, StreamStore } from './stream-store.ts';
 
 /** Of all streams that are being read, in this process. */
 const MAX_BYTES = 512 * 1024 * 1024;
@@ -14,7 +15,8 @@ const MAX_ANNOUNCED = 100;
 const LOOK_EVERY_MS = 2_000;
 
 export interface LiveStreamsParts {
-  readonly store: LineStore;
+  readonly streams: StreamStore;
+  readonly lines: LineStore;
   readonly bounds: StreamBounds;
   readonly bus: Bus;
   readonly logger: Logger;
@@ -143,9 +145,9 @@ export class LiveStreams {
   }
 
   async #look(): Promise<void> {
-    const { store, logger } = this.#parts;
+    const { streams, logger } = this.#parts;
     try {
-      const stored = await store.byIds([...this.#streams.keys()]);
+      const stored = await streams.byIds([...this.#streams.keys()]);
       const found = new Map(stored.map((stream) => [stream.id, stream]));
       for (const [id, stream] of this.#streams) {
         const known = found.get(id);

@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { BlobStorage } from './blob-storage.ts';
 import type { Blob, BlobStore, LineSpan } from './blob-store.ts';
-import type { LineStore, LogStream } from './line-store.ts';
+import type { LineStore } from './line-store.ts';
+import type { LogStream, StreamStore } from './stream-store.ts';
 
 const SWEEP_EVERY_MS = 30_000;
 /** A stream that is being closed by somebody else is left to them for this long. */
@@ -11,6 +12,7 @@ const OTHERS_MS = 60_000;
 const BATCH = 100;
 
 export interface LogArchiverParts {
+  readonly streams: StreamStore;
   readonly lines: LineStore;
   readonly blobs: BlobStore;
   readonly storage: BlobStorage;
@@ -67,36 +69,37 @@ export class LogArchiver {
   }
 
   async #sweep(ours: boolean): Promise<void> {
-    const { lines, clock, logger, onEnded } = this.#parts;
+    const { streams, clock, logger, onEnded } = this.#parts;
     const now = clock.now().getTime();
     try {
-      for (const stream of await lines.idle(now, BATCH)) {
-        if (!(await lines.close(stream.id, now))) continue;
+      for (const stream of await streams.idle(now, BATCH)) {
+        if (!(await streams.close(stream.id, now))) continue;
         onEnded(stream.id);
         await this.archiveSoon(stream);
       }
-      for (const stream of await lines.unfinished(ours ? now : now - OTHERS_MS, BATCH)) await this.archiveSoon(stream);
-      await lines.deleteLingered(now);
+      for (const stream of await streams.unfinished(ours ? now : now - OTHERS_MS, BATCH))
+        await this.archiveSoon(stream);
+      await streams.deleteLingered(now);
     } catch (error) {
       logger.error({ err: error }, 'finished logs were not looked after; trying again');
     }
   }
 
   async #archive(stream: LogStream, { snapshot }: { snapshot: boolean }): Promise<void> {
-    const { lines, blobs } = this.#parts;
+    const { streams, blobs } = this.#parts;
     const { owner, key } = stream;
     if (stream.continues) {
-      for (const former of await lines.unfinishedBefore(stream)) await this.archive(former, { snapshot: true });
+      for (const former of await streams.unfinishedBefore(stream)) await this.archive(former, { snapshot: true });
     }
     // A line that was being written when it was closed is there now; none comes after it.
-    const whole = (await lines.byId(stream.id)) ?? stream;
+    const whole = (await streams.byId(stream.id)) ?? stream;
     const empty = whole.next === whole.first;
     const current = await blobs.find(owner, key);
     const uploaded = !snapshot && current !== null && current.size > 0 && current.createdAt >= whole.openedAt;
     // A process that died before it could say so has stored it.
     const stored = current?.span != null && current.span.first <= whole.first && current.span.next >= whole.next;
     if (!uploaded && !stored && (snapshot || !empty)) await this.#store(whole, current);
-    await lines.finish(stream.id);
+    await streams.finish(stream.id);
   }
 
   async #store(stream: LogStream, current: Blob | null): Promise<void> {

@@ -72,7 +72,7 @@ storeTest(
     // Days later nothing of the streams is left but the blob.
     rig.clock.at += DAY;
     await rig.archiver.sweep();
-    assert.equal(await rig.store.find(owner, key, true), null);
+    assert.equal(await rig.streams.find(owner, key, true), null);
     await again();
     assert.equal(await send(rig, 8, 11), true);
     await rig.close();
@@ -116,8 +116,8 @@ storeTest('names of writers that are made up for each write do not heap up in wh
 storeTest('a log goes on behind one whose blob was not made yet', async (t, database) => {
   const rig = await tailRig(t, database);
   await send(rig, 0, 4);
-  const stream = await rig.store.find(owner, key);
-  assert.ok(stream !== null && (await rig.store.close(stream.id, rig.clock.at)), 'and then its process died');
+  const stream = await rig.streams.find(owner, key);
+  assert.ok(stream !== null && (await rig.streams.close(stream.id, rig.clock.at)), 'and then its process died');
   await rig.logs.open(rig.caller, key, true);
   await send(rig, 3, 9);
   await rig.close();
@@ -134,7 +134,7 @@ storeTest('a blob that was stored by a process that died then is not stored a se
   await rig.logs.open(rig.caller, key, true);
   await send(rig, 5, 9);
   await rig.close();
-  const stream = await rig.store.find(owner, key, true);
+  const stream = await rig.streams.find(owner, key, true);
   assert.ok(stream !== null);
   await database.database.updateTable('log_streams').set({ state: 'closing' }).where('id', '=', stream.id).execute();
   rig.clock.at += DAY;
@@ -173,7 +173,7 @@ storeTest('a blob that a client has uploaded has no numbers, and is left to GET'
   rig.clock.at += DAY;
   await eventually('it is closed', async () => {
     await rig.archiver.sweep();
-    return (await rig.store.find(owner, key, true)) === null;
+    return (await rig.streams.find(owner, key, true)) === null;
   });
   assert.deepEqual(await blobOf(rig), ['uploaded\n']);
   assert.deepEqual((await tailed(rig, 'from=1')).ids, []);

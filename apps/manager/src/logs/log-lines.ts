@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LOG_WRITER_HEADER, LogLines, MAX_LOG_LINE_BYTES, SallyportError } from '@sallyport/protocol';
 import { Compile } from 'typebox/compile';
-import type { Chunk, Write } from './line-store.ts';
+import type { Write } from './line-store.ts';
+import type { Chunk } from './log-chunk.ts';
 
 const check = Compile(LogLines);
 /** A chunk is what is dropped at once when a stream grows too long. */

@@ -24,6 +24,7 @@ import { LogSeals } from './log-seals.ts';
 import { LogService } from './log-service.ts';
 import { LogRetention } from './retention.ts';
 import { logRoutes } from './routes.ts';
+import { StreamStore } from './stream-store.ts';
 import { Tails } from './tails.ts';
 
 export interface LogRoomParts {
@@ -80,15 +81,16 @@ export async function openLogRoom(parts: LogRoomParts): Promise<LogRoom> {
     door: parts.doorWith(verifier),
   });
   const bounds = { lines: MAX_LOG_STREAM_LINES, bytes: MAX_LOG_STREAM_BYTES };
+  const streams = new StreamStore(database);
   const lines = new LineStore(database);
   const blobs = new BlobStore(database);
-  const live = new LiveStreams({ store: lines, bounds, bus, logger, replicated: config.usesPostgres });
+  const live = new LiveStreams({ streams, lines, bounds, bus, logger, replicated: config.usesPostgres });
   const writer = new LineWriter(lines, clock, (appended) => live.written(appended));
   const onEnded = (streamId: string) => live.ended(streamId);
-  const archiver = new LogArchiver({ lines, blobs, storage, clock, logger, onEnded });
-  const retention = new LogRetention({ lines, blobs, storage, births, clock, logger, limits: config.logs.retention });
-  const logs = new LogService({ lines, writer, live, archiver, blobs, storage, clock });
-  const tails = new Tails({ store: lines, live, blobs, storage, bus, logger });
+  const archiver = new LogArchiver({ streams, lines, blobs, storage, clock, logger, onEnded });
+  const retention = new LogRetention({ streams, blobs, storage, births, clock, logger, limits: config.logs.retention });
+  const logs = new LogService({ streams, writer, live, archiver, blobs, storage, clock });
+  const tails = new Tails({ streams, live, blobs, storage, bus, logger });
   // What a process that was killed had closed and not stored.
   void archiver.sweep(!config.usesPostgres).then(() => retention.sweep());
   return {

@@ -10,7 +10,6 @@ import {
 import type { Clock } from '../clock.ts';
 import type { BlobStorage } from './blob-storage.ts';
 import type { Blob, BlobStore } from './blob-store.ts';
-import type { LineStore, LogStream } from './line-store.ts';
 import type { LineWriter } from './line-writer.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { LogArchiver } from './log-archiver.ts';
@@ -18,12 +17,13 @@ import type { LogCaller } from './log-authentication.ts';
 import { type LogKey, logKeyOf } from './log-key.ts';
 import { readLines } from './log-lines.ts';
 import { covers } from './log-seals.ts';
+import type { LogStream, StreamStore } from './stream-store.ts';
 
 /** Streams that `info` tells of. */
 const MAX_INFO = 1_000;
 
 export interface LogServiceParts {
-  readonly lines: LineStore;
+  readonly streams: StreamStore;
   readonly writer: LineWriter;
   readonly live: LiveStreams;
   readonly archiver: LogArchiver;
@@ -42,9 +42,9 @@ export class LogService {
 
   /** `continues`: a log of that key goes on, and is not replaced. */
   async open({ owner }: LogCaller, key: LogKey, continues: boolean): Promise<void> {
-    const { lines, live, blobs } = this.#parts;
+    const { streams, live, blobs } = this.#parts;
     const blob = (await blobs.find(owner, key))?.span ?? null;
-    const replaced = await lines.open(owner, key, this.#now(), { continues, blob });
+    const replaced = await streams.open(owner, key, this.#now(), { continues, blob });
     if (replaced !== null) live.ended(replaced);
   }
 
@@ -61,7 +61,7 @@ export class LogService {
    * does and leaves the stream open; soon after it otherwise, unless the writer has uploaded one itself.
    */
   async close({ owner }: LogCaller, key: LogKey, snapshot: boolean): Promise<void> {
-    const stream = await this.#parts.lines.find(owner, key);
+    const stream = await this.#parts.streams.find(owner, key);
     if (stream === null || !(await this.#close(stream, snapshot))) {
       throw new SallyportError('LOG_STREAM_NOT_FOUND', logErrors.streamNotFound);
     }
@@ -69,19 +69,19 @@ export class LogService {
 
   /** As `close` for every open stream whose key starts with the prefix and is covered; none is fine. */
   async closeBelow({ owner, under }: LogCaller, prefix: LogKey, snapshot: boolean): Promise<void> {
-    const streams = await this.#parts.lines.openBelow(owner, prefix, MAX_LOG_PREFIX_KEYS);
+    const streams = await this.#parts.streams.openBelow(owner, prefix, MAX_LOG_PREFIX_KEYS);
     for (const stream of streams) if (covers({ under }, stream.key.text)) await this.#close(stream, snapshot);
   }
 
   /** False when it was not open any more. */
   async #close(stream: LogStream, snapshot: boolean): Promise<boolean> {
-    const { lines, live, archiver } = this.#parts;
-    if (!(await lines.close(stream.id, this.#now()))) return false;
+    const { streams, live, archiver } = this.#parts;
+    if (!(await streams.close(stream.id, this.#now()))) return false;
     if (snapshot) {
       try {
         await archiver.archive(stream, { snapshot: true });
       } catch (error) {
-        await lines.reopen(stream.id);
+        await streams.reopen(stream.id);
         throw error;
       }
     } else void archiver.archiveSoon(stream);
@@ -90,12 +90,12 @@ export class LogService {
   }
 
   async info({ owner, under }: LogCaller): Promise<LogStreamInfo> {
-    const { lines, live } = this.#parts;
+    const { streams, live } = this.#parts;
     const now = this.#now();
-    const streams = await lines.openBelow(owner, logKeyOf(under), MAX_INFO);
+    const open = await streams.openBelow(owner, logKeyOf(under), MAX_INFO);
     return {
       streams: Object.fromEntries(
-        streams
+        open
           .filter(({ key }) => covers({ under }, key.text))
           .map(({ id, key, first, next, writtenAt }) => [
             key.text,
@@ -120,8 +120,8 @@ export class LogService {
 
   /** The blob's content; of a stream that has ended and is not stored yet, its lines. Throws ENTITY_NOT_FOUND. */
   async getBlob(caller: LogCaller, key: LogKey): Promise<Readable | AsyncIterable<Buffer>> {
-    const { lines, blobs, storage, archiver } = this.#parts;
-    const ended = await lines.find(caller.owner, key, true);
+    const { streams, blobs, storage, archiver } = this.#parts;
+    const ended = await streams.find(caller.owner, key, true);
     if (ended?.state === 'closing') return archiver.read(ended);
     const blob = await blobs.find(caller.owner, key);
     if (blob === null) throw notFound(key);
@@ -129,8 +129,8 @@ export class LogService {
   }
 
   async blobExists({ owner }: LogCaller, key: LogKey): Promise<boolean> {
-    const { lines, blobs } = this.#parts;
-    return (await blobs.find(owner, key)) !== null || (await lines.find(owner, key, true))?.state === 'closing';
+    const { streams, blobs } = this.#parts;
+    return (await blobs.find(owner, key)) !== null || (await streams.find(owner, key, true))?.state === 'closing';
   }
 
   async deleteBlob({ owner }: LogCaller, key: LogKey): Promise<void> {
@@ -152,7 +152,7 @@ export class LogService {
 
   /** Rejects when lines or blobs cannot be written. */
   async checkReady(): Promise<void> {
-    await this.#parts.lines.check();
+    await this.#parts.streams.check();
     await this.#parts.storage.check();
   }
 

@@ -18,6 +18,7 @@ import { LogArchiver } from './log-archiver.ts';
 import { logKeyOf } from './log-key.ts';
 import { readLines } from './log-lines.ts';
 import { LogRetention, type RetentionLimits } from './retention.ts';
+import { StreamStore } from './stream-store.ts';
 
 const storeTest = onBothDatabases(openDatabase);
 const DAY = 86_400_000;
@@ -32,10 +33,11 @@ async function room(t: TestContext, { database, dialect }: Database, limits: Ret
   const accounts = new AccountStore(database);
   const births = new AccountBirths(accounts, bus);
   const storage = await BlobStorage.open({ folder, s3: null, credentials: null });
+  const streams = new StreamStore(database);
   const lines = new LineStore(database);
   const blobs = new BlobStore(database);
-  const archiver = new LogArchiver({ lines, blobs, storage, clock, logger, onEnded: () => undefined });
-  const retention = new LogRetention({ lines, blobs, storage, births, clock, logger, limits });
+  const archiver = new LogArchiver({ streams, lines, blobs, storage, clock, logger, onEnded: () => undefined });
+  const retention = new LogRetention({ streams, blobs, storage, births, clock, logger, limits });
   t.after(async () => {
     await retention.stop();
     await archiver.stop();
@@ -53,7 +55,7 @@ async function room(t: TestContext, { database, dialect }: Database, limits: Ret
     readdirSync(join(folder, 'log-blobs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.gz'))
       .length;
   const keys = async (owner: string) => (await blobs.below(owner, key(''), 100)).map((blob) => blob.key.text);
-  return { database, bus, clock, accounts, storage, lines, blobs, archiver, retention, put, objects, keys };
+  return { database, bus, clock, accounts, storage, streams, lines, blobs, archiver, retention, put, objects, keys };
 }
 
 const acme = ownerOf('acme', 1);
@@ -94,10 +96,10 @@ storeTest('the oldest logs of an account that has too many go, and nobody else l
 });
 
 storeTest('nothing is left of an account that was deleted, or made anew', async (t, database) => {
-  const { bus, accounts, retention, put, objects, keys, lines } = await room(t, database, { days: 0, bytes: 0 });
+  const { bus, accounts, retention, put, objects, keys, streams } = await room(t, database, { days: 0, bytes: 0 });
   for (const owner of [acme, beta]) {
     await put(owner, 'k', 'content');
-    await lines.open(owner, key('open'), 1);
+    await streams.open(owner, key('open'), 1);
   }
   await bus.commit({ type: 'trust-changed', accountId: 'acme' }, (transaction) =>
     new AccountStore(transaction).delete('acme'),
@@ -105,9 +107,9 @@ storeTest('nothing is left of an account that was deleted, or made anew', async 
   await accounts.insert({ identifier: 'acme', name: '', status: 'ACTIVE', mtlsEnabled: false, createdAt: 2 });
   await retention.sweep();
   assert.deepEqual(await keys(acme), []);
-  assert.equal(await lines.find(acme, key('open')), null);
+  assert.equal(await streams.find(acme, key('open')), null);
   assert.deepEqual(await keys(beta), ['k']);
-  assert.notEqual(await lines.find(beta, key('open')), null);
+  assert.notEqual(await streams.find(beta, key('open')), null);
   assert.equal(objects(), 1);
 });
 
@@ -127,31 +129,31 @@ storeTest('an upload that died half-way leaves nothing, and one that is replaced
 });
 
 storeTest('a stream that nobody closes becomes a blob after its time, and is forgotten later', async (t, database) => {
-  const { clock, archiver, lines, blobs, keys } = await room(t, database, { days: 0, bytes: 0 });
-  await lines.open(acme, key('k'), clock.at);
+  const { clock, archiver, streams, lines, blobs, keys } = await room(t, database, { days: 0, bytes: 0 });
+  await streams.open(acme, key('k'), clock.at);
   const write = await readLines(Buffer.from('[{"out":"kept\\n"}]'));
   await lines.append([{ owner: acme, key: key('k'), writes: [write] }], clock.at);
   clock.at += 5 * 3_600_000;
   await archiver.sweep();
-  assert.notEqual(await lines.find(acme, key('k')), null, 'five hours are not over');
+  assert.notEqual(await streams.find(acme, key('k')), null, 'five hours are not over');
   clock.at += 1;
   await archiver.sweep();
-  assert.equal(await lines.find(acme, key('k')), null);
+  assert.equal(await streams.find(acme, key('k')), null);
   assert.deepEqual(await keys(acme), ['k']);
-  assert.equal((await lines.find(acme, key('k'), true))?.state, 'closed');
+  assert.equal((await streams.find(acme, key('k'), true))?.state, 'closed');
   clock.at += 11 * 60_000;
   await archiver.sweep();
-  assert.equal(await lines.find(acme, key('k'), true), null);
+  assert.equal(await streams.find(acme, key('k'), true), null);
   assert.equal((await blobs.find(acme, key('k')))?.size, write.chunks[0]?.body.length ?? 0);
 });
 
 storeTest('a log that a killed process had closed is stored by the next one', async (t, database) => {
-  const { clock, archiver, lines, keys } = await room(t, database, { days: 0, bytes: 0 });
-  await lines.open(acme, key('k'), clock.at);
+  const { clock, archiver, streams, lines, keys } = await room(t, database, { days: 0, bytes: 0 });
+  await streams.open(acme, key('k'), clock.at);
   const write = await readLines(Buffer.from('[{"out":"x"}]'));
   await lines.append([{ owner: acme, key: key('k'), writes: [write] }], clock.at);
-  const stream = await lines.find(acme, key('k'));
-  assert.ok(stream !== null && (await lines.close(stream.id, clock.at)));
+  const stream = await streams.find(acme, key('k'));
+  assert.ok(stream !== null && (await streams.close(stream.id, clock.at)));
   await archiver.sweep();
   assert.deepEqual(await keys(acme), [], 'another replica may be at it');
   await archiver.sweep(true);

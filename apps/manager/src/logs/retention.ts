@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { type AccountBirths, accountOfOwner } from './account-births.ts';
 import type { BlobStorage } from './blob-storage.ts';
 import type { BlobStore } from './blob-store.ts';
-import type { LineStore } from './line-store.ts';
+import type { StreamStore } from './stream-store.ts';
 
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** An object on its way for longer than this was left behind by a crash. */
@@ -19,7 +19,7 @@ export interface RetentionLimits {
 }
 
 export interface LogRetentionParts {
-  readonly lines: LineStore;
+  readonly streams: StreamStore;
   readonly blobs: BlobStore;
   readonly storage: BlobStorage;
   readonly births: AccountBirths;
@@ -63,11 +63,11 @@ export class LogRetention {
   }
 
   async #orphans(): Promise<void> {
-    const { lines, blobs, births } = this.#parts;
-    for (const owner of new Set([...(await lines.owners()), ...(await blobs.owners())])) {
+    const { streams, blobs, births } = this.#parts;
+    for (const owner of new Set([...(await streams.owners()), ...(await blobs.owners())])) {
       const { accountId, createdAt } = accountOfOwner(owner);
       if ((await births.of(accountId)) === createdAt) continue;
-      await lines.deleteOwner(owner);
+      await streams.deleteOwner(owner);
       await blobs.deleteOwner(owner);
     }
   }

@@ -115,9 +115,9 @@ storeTest(
 );
 
 storeTest('a stream keeps its newest lines, and a reader is told how many it missed', async (t, database) => {
-  const { store, write, tail, logs, caller, close } = await tailRig(t, database, { maxBytes: 8_000 });
+  const { streams, write, tail, logs, caller, close } = await tailRig(t, database, { maxBytes: 8_000 });
   for (let round = 0; round < 30; round += 1) await write(...upTo(10).map(String));
-  const stream = await store.find(owner, key);
+  const stream = await streams.find(owner, key);
   assert.ok(stream !== null && stream.next === 301);
   assert.ok(stream.first > 150 && stream.first < 290, String(stream.first));
   const { text } = await tail('from=start');

@@ -4,12 +4,12 @@ import type { Bus } from '../bus/bus.ts';
 import { blobEvents } from './blob-lines.ts';
 import type { BlobStorage } from './blob-storage.ts';
 import type { Blob, BlobStore } from './blob-store.ts';
-import type { LineStore, LogStream } from './line-store.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { LiveStreams } from './live-streams.ts';
 import { type ArchivedLog, earlierOf, isArchived } from './log-archiver.ts';
 import type { LogCaller } from './log-authentication.ts';
 import type { LogKey } from './log-key.ts';
+import type { LogStream, StreamStore } from './stream-store.ts';
 import { EMPTY_TAIL, LAST_EVENT, TAIL_HEADERS, TAIL_TIMINGS, Tail, type TailTimings } from './tail.ts';
 
 const LOOK_EVERY_MS = 1_000;
@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 1_000;
 const RECHECK_EVERY_MS = 60_000;
 
 export interface TailsParts {
-  readonly store: LineStore;
+  readonly streams: StreamStore;
   readonly live: LiveStreams;
   readonly blobs: BlobStore;
   readonly storage: Pick<BlobStorage, 'get'>;
@@ -77,8 +77,8 @@ export class Tails {
     recheck: () => Promise<unknown>,
     onHead: () => void,
   ): Promise<void> {
-    const { store, live, blobs, timings = TAIL_TIMINGS } = this.#parts;
-    const last = await store.find(caller.owner, key, start.lingering);
+    const { streams, live, blobs, timings = TAIL_TIMINGS } = this.#parts;
+    const last = await streams.find(caller.owner, key, start.lingering);
     const blob = start.lingering ? await blobs.find(caller.owner, key) : null;
     const found = last !== null && isPartOf(last, blob) ? null : last;
     const log = readable(found, blob, start.from);

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Schema } from '../database/schema.ts';
-import type { Chunk } from './line-store.ts';
+import type { Chunk } from './log-chunk.ts';
 
 /** The lines of one write as their writer numbers them: one position each, growing. */
 export interface Positions {
