@@ -43,6 +43,8 @@ export class DockerEngineStandIn {
   onStop: (container: Container) => void | Promise<void> = () => undefined;
   /** False: nothing answers that call any more, as if whoever made it were gone. */
   onCall: (call: string) => boolean = () => true;
+  /** The versions of the API that it serves, oldest and newest. */
+  apiVersions: readonly [oldest: string, newest: string] = ['1.24', '1.47'];
   /** X-Registry-Auth of the pulls. */
   readonly registryAuth: (string | null)[] = [];
   readonly #server: Server;
@@ -100,14 +102,17 @@ export class DockerEngineStandIn {
       this.registryAuth.push(typeof auth === 'string' ? Buffer.from(auth, 'base64url').toString('utf8') : null);
     }
     const reply = await this.#answer(request.method ?? 'GET', url, text === '' ? {} : (JSON.parse(text) as JsonObject));
-    response.setHeader('Api-Version', '1.47');
+    response.setHeader('Api-Version', this.apiVersions[1]);
     response.writeHead(reply.status, { 'content-type': 'application/json' });
     response.end(reply.text ?? (reply.body === undefined ? '' : JSON.stringify(reply.body)));
   }
 
   async #answer(method: string, url: URL, body: JsonObject): Promise<Reply> {
     if (url.pathname === '/_ping') return { status: 200, text: 'OK' };
-    const path = decodeURIComponent(url.pathname.replace(/^\/v1\.\d+(?=\/)/, ''));
+    const [prefix = '', version] = /^\/v(1\.\d+)(?=\/)/.exec(url.pathname) ?? [];
+    const refusal = version === undefined ? null : this.#versionRefusal(version);
+    if (refusal !== null) return { status: 400, body: { message: refusal } };
+    const path = decodeURIComponent(url.pathname.slice(prefix.length));
     this.calls.push(`${method} ${path}${url.search}`);
     if (method === 'GET' && path.startsWith('/images/')) return this.#inspectImage(path.slice(8, -5));
     if (method === 'POST' && path === '/images/create') {
@@ -125,6 +130,16 @@ export class DockerEngineStandIn {
     if (method === 'GET') return { status: 200, body: details(container) };
     if (method === 'DELETE') return this.#remove(container);
     return this.#act(container, action, url);
+  }
+
+  #versionRefusal(version: string): string | null {
+    const [oldest, newest] = this.apiVersions;
+    const minor = (text: string) => Number(text.split('.')[1]);
+    if (minor(version) < minor(oldest))
+      return `client version ${version} is too old. Minimum supported API version is ${oldest}, please upgrade your client to a newer version`;
+    if (minor(version) > minor(newest))
+      return `client version ${version} is too new. Maximum supported API version is ${newest}`;
+    return null;
   }
 
   async #act(container: Container, action: string, url: URL): Promise<Reply> {

@@ -44,6 +44,32 @@ test('recreates the container with its own settings and the new image’s, and r
   assert.equal(rig.engine.byName('edge').id, after.id, 'the second run changes nothing');
 });
 
+test('speaks the API version that the engine has, and says so when there is none', async (t) => {
+  const rig = await DockerRig.create(t, dev, 'docker-versions');
+  for (const versions of [
+    ['1.44', '1.52'],
+    ['1.24', '1.41'],
+  ] as const) {
+    await rig.restart();
+    await rig.publish(NEW);
+    rig.engine.apiVersions = versions;
+    const { exit, lines } = await rig.run();
+    assert.equal(exit, 0, JSON.stringify(lines));
+    assert.equal(rig.engine.byName('edge').config['Image'], NEW, versions.join());
+  }
+  rig.engine.apiVersions = ['1.12', '1.40'];
+  const old = await rig.run();
+  assert.equal(old.exit, 4);
+  assert.match(old.lines.at(-1)?.msg ?? '', /has API version 1\.40; this upgrader speaks 1\.41 to 1\.51/);
+  rig.engine.apiVersions = ['1.60', '1.70'];
+  const later = await rig.run();
+  assert.equal(later.exit, 4);
+  assert.match(
+    later.lines.at(-1)?.msg ?? '',
+    /client version 1\.51 is too old\. Minimum supported API version is 1\.60/,
+  );
+});
+
 test('puts the old container back when the new one does not register in time, and is not told to try again', async (t) => {
   const rig = await DockerRig.create(t, dev, 'docker-silent');
   const silent = 'harness/delegate:25.10.1';

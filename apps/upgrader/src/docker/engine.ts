@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { Check } from 'typebox/value';
 import { Agent, request } from 'undici';
 import { EXIT, UpgradeError } from '../config/exit-codes.ts';
+import { type ApiVersion, agreedVersion } from './api-version.ts';
 
 const Loose = Type.Record(Type.String(), Type.Unknown());
 
@@ -52,8 +53,6 @@ const Summaries = Type.Array(Type.Object({ Names: Type.Array(Type.String()) }));
 const Created = Type.Object({ Id: Type.String() });
 const Failure = Type.Object({ message: Type.String() });
 
-/** The oldest version of the API that has all of these calls as they are used; engines serve older versions than their own. */
-const API = '/v1.41';
 const PULL_TIMEOUT_MS = 15 * 60_000;
 
 interface Call {
@@ -70,6 +69,7 @@ export class DockerEngine {
   readonly #agent: Agent;
   readonly #socketPath: string;
   readonly #timeoutMs: number;
+  #version: ApiVersion | null = null;
 
   constructor(socketPath: string, timeoutMs: number) {
     this.#socketPath = socketPath;
@@ -80,6 +80,15 @@ export class DockerEngine {
 
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+
+  /** The version that is spoken with this engine. Throws UpgradeError when there is none that both have. */
+  async apiVersion(): Promise<ApiVersion> {
+    if (this.#version !== null) return this.#version;
+    const { status, offered, text } = await this.#send({ method: 'GET', path: '/_ping' }, '');
+    if (status !== 200) throw refused('GET /_ping', status, text);
+    this.#version = agreedVersion(offered, this.#socketPath);
+    return this.#version;
   }
 
   /** Null when there is none. */
@@ -153,42 +162,52 @@ export class DockerEngine {
   }
 
   /** The text of the answer; null for one of the statuses that are expected beside success. Throws UpgradeError. */
-  async #call(
+  async #call(call: Call, expected: readonly number[] = []): Promise<string | null> {
+    const { status, text } = await this.#send(call, `/v1.${await this.apiVersion()}`);
+    if (status >= 200 && status <= 299) return text;
+    if (expected.includes(status)) return null;
+    throw refused(`${call.method} ${call.path}`, status, text);
+  }
+
+  /** `offered` is the newest version of the API that the engine has. */
+  async #send(
     { method, path, query, body, headers = {}, timeoutMs }: Call,
-    expected: readonly number[] = [],
-  ): Promise<string | null> {
-    const what = `${method} ${path}`;
+    prefix: string,
+  ): Promise<{ readonly status: number; readonly text: string; readonly offered: string | null }> {
     const search = query === undefined ? '' : `?${new URLSearchParams(query)}`;
-    let status: number;
-    let text: string;
     try {
-      const answer = await request(`http://docker${API}${path}${search}`, {
+      const answer = await request(`http://docker${prefix}${path}${search}`, {
         method,
         dispatcher: this.#agent,
         signal: AbortSignal.timeout(timeoutMs ?? this.#timeoutMs),
         headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
-      status = answer.statusCode;
-      text = await answer.body.text();
+      const offered = answer.headers['api-version'];
+      return {
+        status: answer.statusCode,
+        text: await answer.body.text(),
+        offered: typeof offered === 'string' ? offered : null,
+      };
     } catch (error) {
       const timedOut = error instanceof Error && error.name === 'TimeoutError';
       const why = timedOut ? 'it did not answer in time' : error instanceof Error ? error.message : String(error);
       throw new UpgradeError(
         EXIT.platform,
-        `The Docker Engine at ${this.#socketPath} was not reached (${what}): ${why}`,
+        `The Docker Engine at ${this.#socketPath} was not reached (${method} ${path}): ${why}`,
         'Check that the socket is mounted and that this program may use it.',
         error,
       );
     }
-    if (status >= 200 && status <= 299) return text;
-    if (expected.includes(status)) return null;
-    throw new UpgradeError(
-      EXIT.platform,
-      `The Docker Engine refused ${what} (${status}): ${failureText(text)}`,
-      'Look at the message of the engine; the next run tries again.',
-    );
   }
+}
+
+function refused(what: string, status: number, text: string): UpgradeError {
+  return new UpgradeError(
+    EXIT.platform,
+    `The Docker Engine refused ${what} (${status}): ${failureText(text)}`,
+    'Look at the message of the engine; the next run tries again.',
+  );
 }
 
 export const withoutSlash = (name: string): string => name.replace(/^\//, '');

@@ -25,7 +25,10 @@ function inspected(config: object = {}, hostConfig: object = {}, more: object = 
 
 function bodyOf(...parts: Parameters<typeof inspected>): Readonly<Record<string, unknown>> {
   const image = Parse(ImageDetails, { Id: 'sha256:1', Config: OF_IMAGE });
-  return JSON.parse(JSON.stringify(replacementOf(inspected(...parts), image, 'a:2').body)) as Record<string, unknown>;
+  return JSON.parse(JSON.stringify(replacementOf(inspected(...parts), image, 'a:2', 41).body)) as Record<
+    string,
+    unknown
+  >;
 }
 
 test('what came from the old image is left to the new one', () => {
@@ -128,6 +131,7 @@ test('it joins the networks that the old one was in, its own first, with the add
       inspected(config, { NetworkMode, ...more }, { NetworkSettings: { Networks: networks } }),
       null,
       'a:2',
+      41,
     );
   for (const mode of ['b', 'id-b']) {
     const { body, otherNetworks } = of(mode);
@@ -145,4 +149,26 @@ test('it joins the networks that the old one was in, its own first, with the add
     );
   }
   assert.equal(of('b', { Hostname: 'host-1' }, { UTSMode: 'host' }).body['Hostname'], undefined);
+});
+
+test('a hardware address that was asked for is kept, and one that the engine made up is not', () => {
+  const inUse = { MacAddress: '02:42:ac:11:00:02', NetworkID: 'id-b' };
+  const made = (api: number, config: object, mode = 'b') => {
+    const networks = { NetworkSettings: { Networks: { a: inUse, b: inUse } } };
+    const old = inspected(config, { NetworkMode: mode }, networks);
+    const { body, otherNetworks } = replacementOf(old, null, 'a:2', api);
+    assert.equal(JSON.stringify(otherNetworks).includes('MacAddress'), false);
+    const { EndpointsConfig: { b = {} } = {} } = (body['NetworkingConfig'] ?? {}) as {
+      EndpointsConfig?: Readonly<Record<string, { readonly MacAddress?: string }>>;
+    };
+    return [body['MacAddress'], b.MacAddress];
+  };
+  const MacAddress = '02:00:00:00:00:01';
+  assert.deepEqual(made(43, { MacAddress }), [MacAddress, undefined], 'of the container');
+  assert.deepEqual(made(44, { MacAddress }), [undefined, MacAddress], 'of its network');
+  for (const api of [43, 44, 51]) {
+    assert.deepEqual(made(api, {}), [undefined, undefined]);
+    assert.deepEqual(made(api, { MacAddress: '' }), [undefined, undefined]);
+  }
+  assert.deepEqual(made(44, { MacAddress }, 'host'), [undefined, undefined]);
 });

@@ -1,3 +1,4 @@
+import { ADDRESS_OF_NETWORK, type ApiVersion } from './api-version.ts';
 import type { ContainerDetails, ImageDetails } from './engine.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -17,12 +18,21 @@ const FROM_THE_IMAGE = ['WorkingDir', 'User', 'Healthcheck', 'StopSignal', 'Shel
  * nobody set (variables, command, labels) it gets from the new one: kept, the old version's start command would run in the
  * new version's files.
  */
-export function replacementOf(container: ContainerDetails, oldImage: ImageDetails | null, image: string): Replacement {
+export function replacementOf(
+  container: ContainerDetails,
+  oldImage: ImageDetails | null,
+  image: string,
+  api: ApiVersion,
+): Replacement {
   const { Config, HostConfig } = container;
-  const [first, ...otherNetworks] = networksOf(container);
+  // Of the container's own network it is here when somebody asked for it. What a network shows is the address in use.
+  const { MacAddress, ...config } = Config;
+  const isOfNetwork = api >= ADDRESS_OF_NETWORK;
+  const asked = typeof MacAddress === 'string' && MacAddress !== '' ? { MacAddress } : {};
+  const [first, ...otherNetworks] = networksOf(container, isOfNetwork ? asked : {});
   return {
     body: {
-      ...ownConfig(Config, oldImage?.Config ?? {}, container),
+      ...ownConfig(isOfNetwork ? config : { ...config, ...asked }, oldImage?.Config ?? {}, container),
       Image: image,
       HostConfig: { ...HostConfig, ...volumesOf(container) },
       ...(first !== undefined && { NetworkingConfig: { EndpointsConfig: { [first[0]]: first[1] } } }),
@@ -94,7 +104,7 @@ function volumesOf({ HostConfig, Mounts }: ContainerDetails): Values {
 }
 
 /** The one that the container's own setting names comes first: the engine joins that one at creation. */
-function networksOf({ Id, HostConfig, NetworkSettings }: ContainerDetails): [string, Values][] {
+function networksOf({ Id, HostConfig, NetworkSettings }: ContainerDetails, ofMain: Values): [string, Values][] {
   const mode = String(HostConfig['NetworkMode'] ?? 'default');
   // These have no endpoint that could be set.
   if (mode === 'host' || mode === 'none' || mode.startsWith('container:')) return [];
@@ -102,7 +112,7 @@ function networksOf({ Id, HostConfig, NetworkSettings }: ContainerDetails): [str
   const isMain = ([name, { NetworkID }]: readonly [string, Values]) => name === main || NetworkID === main;
   return Object.entries(NetworkSettings.Networks ?? {})
     .toSorted((a, b) => Number(isMain(b)) - Number(isMain(a)))
-    .map(([name, endpoint]) => [name, endpointOf(endpoint, Id)]);
+    .map((entry) => [entry[0], { ...endpointOf(entry[1], Id), ...(isMain(entry) && ofMain) }]);
 }
 
 /** What was asked for, without what the engine gave it: addresses, and its id as an alias. */

@@ -98,7 +98,8 @@ async function pull({ engine, target, logger }: Parts, image: ImageReference, te
 async function replace(parts: Parts, old: ContainerDetails, image: string): Promise<void> {
   const { engine, target, logger } = parts;
   const { containerName } = target;
-  const { body, otherNetworks } = replacementOf(old, await engine.image(old.Image), image);
+  const oldImage = await engine.image(old.Image);
+  const { body, otherNetworks } = replacementOf(old, oldImage, image, await engine.apiVersion());
   await engine.rename(old.Id, asideName(containerName));
   let created: string | null = null;
   let failure: UpgradeError | null;
