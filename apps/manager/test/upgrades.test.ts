@@ -290,6 +290,25 @@ managerTest('a delegate that was rolled back is not told to take the version aga
   assert.equal(own.body['resource']?.['attempts']?.[0]?.['outcome'], 'UNHEALTHY');
 });
 
+managerTest('an image that comes through a mirror is the published one', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'mirrored', clock);
+  const published = (build: number) => `us-docker.pkg.dev/gar/harness/delegate:24.10.${build}`;
+  await rig.published(published(4), 'stable', { force: true });
+  for (const mirror of ['', 'mirror:5000/', 'mirror:5000/hub/']) {
+    const name = `edge-${mirror.length}`;
+    const image = (build: number) => `${mirror}gar/harness/delegate:24.10.${build}`;
+    await rig.delegate(name, '24.10.3');
+    assert.deepEqual(await rig.told(image(3), name), [published(4), true]);
+    assert.deepEqual(await rig.told(image(4), name), [image(4), false]);
+    await rig.delegate(name, '24.10.4', { hostName: `${name}-new` });
+    assert.equal(await rig.stateOf(name), 'ON');
+  }
+  clock.advance(31);
+  const own = await rig.admin('GET', '/upgrades/account');
+  const attempts = own.body['resource']?.['attempts'] as unknown as readonly { outcome: string }[];
+  assert.deepEqual([attempts.length, ...new Set(attempts.map(({ outcome }) => outcome))], [3, 'HEALTHY']);
+});
+
 managerTest('names that no delegate has are not remembered, however many a token holder sends', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'names', clock);
   await rig.published('harness/delegate:24.10.9', 'stable', { force: true });

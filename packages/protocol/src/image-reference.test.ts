@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatImageReference, isWhatIsWanted, parseImageReference, repositoryOf } from './image-reference.ts';
+import {
+  formatImageReference,
+  isWhatIsWanted,
+  isWhatIsWantedOrMirrored,
+  parseImageReference,
+  repositoryOf,
+} from './image-reference.ts';
 
 const DIGEST = `sha256:${'0a'.repeat(32)}`;
 
@@ -71,4 +77,25 @@ test('two ways to write one repository are the same, and a name that only begins
   assert.ok(!same('harness/delegate:1', `harness/delegate:1@${DIGEST}`));
   assert.ok(same(`harness/delegate:1@${DIGEST}`, 'harness/delegate:1'), 'a pin is not taken away');
   assert.ok(!same(`harness/delegate:1@${DIGEST}`, 'harness/delegate:2'));
+});
+
+test('an image that comes through a mirror is the published one', () => {
+  const published = 'us-docker.pkg.dev/gar/harness/delegate:25.09.1';
+  const same = (current: string, wanted = published) =>
+    isWhatIsWantedOrMirrored(
+      parseImageReference(current) ?? assert.fail(current),
+      parseImageReference(wanted) ?? assert.fail(),
+    );
+  for (const mirrored of [published, 'gar/harness/delegate:25.09.1', 'mirror:5000/gar/harness/delegate:25.09.1'])
+    assert.ok(same(mirrored), mirrored);
+  assert.ok(same('mirror:5000/hub/gar/harness/delegate:25.09.1'));
+  assert.ok(same(`mirror:5000/hub/harness/delegate:25.09.1@${DIGEST}`, 'harness/delegate:25.09.1'));
+  for (const other of [
+    'gar/harness/delegate:25.09.2',
+    'mirror:5000/harness/delegate:25.09.1',
+    'mirror:5000/xgar/harness/delegate:25.09.1',
+    'evil/gar/harness/delegate:25.09.1',
+    `mirror:5000/gar/harness/delegate@${DIGEST}`,
+  ])
+    assert.ok(!same(other), other);
 });

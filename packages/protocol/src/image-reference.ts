@@ -66,6 +66,17 @@ export function isWhatIsWanted(current: ImageReference, wanted: ImageReference):
   return wanted.digest === null || current.digest === wanted.digest;
 }
 
+/**
+ * As `isWhatIsWanted`, also for who pulls `wanted` through a mirror: the mirror's name stands in place of the registry, with
+ * or without a folder, or is left away by an upgrader that knows its mirror.
+ */
+export function isWhatIsWantedOrMirrored(current: ImageReference, wanted: ImageReference): boolean {
+  if (isWhatIsWanted(current, wanted)) return true;
+  const isBelow = current.registry !== null && current.path.endsWith(`/${wanted.path}`);
+  if (current.path !== wanted.path && !isBelow) return false;
+  return isWhatIsWanted({ ...current, registry: wanted.registry, path: wanted.path }, wanted);
+}
+
 /** The first part is a registry when it has a dot or a port, or is localhost; otherwise it belongs to the path. */
 function splitName(name: string): { registry: string | null; path: string } {
   const slash = name.indexOf('/');

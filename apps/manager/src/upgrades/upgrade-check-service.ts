@@ -2,7 +2,7 @@ import {
   type DelegateRegistered,
   formatImageReference,
   type ImageReference,
-  isWhatIsWanted,
+  isWhatIsWantedOrMirrored,
   parseDelegateVersion,
   parseImageReference,
   type UpgradeCheck,
@@ -109,7 +109,7 @@ export class UpgradeCheckService {
     if (!wanted.change || wanted.release === null) {
       const published = parseImageReference(release.image);
       const taken = published === null ? null : inTheFlavourOf(current, published);
-      if (taken !== null && isWhatIsWanted(current, taken)) await this.#attempts.taken(key, now, judgeAt);
+      if (taken !== null && isWhatIsWantedOrMirrored(current, taken)) await this.#attempts.taken(key, now, judgeAt);
       return wanted;
     }
     // Calls that name no delegate may be about several: what one of them does says nothing of the others.

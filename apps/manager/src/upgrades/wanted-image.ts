@@ -3,6 +3,7 @@ import {
   type ImageReference,
   isOlderTag,
   isWhatIsWanted,
+  isWhatIsWantedOrMirrored,
   parseDelegateVersion,
   parseImageReference,
 } from '@sallyport/protocol';
@@ -32,11 +33,15 @@ export function wantedImage({ current, release, override }: WantedParts): Wanted
   const published = release === null ? null : parseImageReference(release.image);
   if (override !== null) {
     const image = overriddenImage(override.version, published ?? current);
-    return image === null ? KEEP : towards(current, image, override.allowOlder, null);
+    if (image === null) return KEEP;
+    // A whole image is meant as it is written: it may be the same version of a registry of one's own.
+    const isIt = isBareTag(override.version) ? isWhatIsWantedOrMirrored : isWhatIsWanted;
+    return isIt(current, image) ? KEEP : towards(current, image, override.allowOlder, null);
   }
   if (release === null || published === null || release.status === 'HALTED') return KEEP;
   const image = inTheFlavourOf(current, published);
-  return image === null ? KEEP : towards(current, image, release.allowOlder, release);
+  if (image === null || isWhatIsWantedOrMirrored(current, image)) return KEEP;
+  return towards(current, image, release.allowOlder, release);
 }
 
 /** The image of an override: a bare tag stands for the repository that the ring publishes from. */
@@ -50,7 +55,6 @@ export function isBareTag(version: string): boolean {
 }
 
 function towards(current: ImageReference, image: ImageReference, allowOlder: boolean, release: Release | null): Wanted {
-  if (isWhatIsWanted(current, image)) return KEEP;
   const isOlder = isOlderTag(image.tag, current.tag);
   return isOlder && !allowOlder ? KEEP : { change: true, image: formatImageReference(image), isOlder, release };
 }

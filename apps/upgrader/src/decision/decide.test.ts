@@ -92,6 +92,25 @@ test('the mirror stands in front of every image, and its own name does not count
   assert.equal(outcome('evil/delegate:25.09.2', mirrored, undefined, image), 'refuse');
 });
 
+test('an image that is published with its registry is itself through the mirror, also at the next version', () => {
+  const mirrored = { registryMirror: 'mirror:5000' };
+  const published = 'us-docker.pkg.dev/gar/harness/delegate:25.09.1';
+  const image = 'mirror:5000/gar/harness/delegate:25.09.1';
+  const next = published.replace('09.1', '09.2');
+  assert.equal(outcome(published, mirrored, undefined, published.replace('09.1', '08.1')), image, 'the first time');
+  assert.equal(outcome(published, mirrored, undefined, image), 'keep');
+  assert.equal(outcome(published, mirrored, undefined, `${image}@${DIGEST}`), 'keep', 'pinned');
+  assert.equal(outcome(next, mirrored, undefined, image), image.replace('09.1', '09.2'));
+  const listed = { ...mirrored, allowedRepositories: ['us-docker.pkg.dev/gar/harness/delegate'] };
+  assert.equal(outcome(next, listed, undefined, image), image.replace('09.1', '09.2'));
+  assert.equal(
+    outcome('gar/harness/delegate:25.09.2', listed, undefined, image),
+    'refuse',
+    'the list is the whole list',
+  );
+  assert.equal(outcome('us-docker.pkg.dev/evil/delegate:25.09.2', mirrored, undefined, image), 'refuse');
+});
+
 test('nothing is done when the manager wants nothing, whatever else it says', () => {
   assert.equal(decide(CURRENT, { imageTag: 'evil/x:1', shouldUpgrade: false }, POLICY).action, 'keep');
 });

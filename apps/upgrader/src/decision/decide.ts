@@ -17,11 +17,14 @@ export type Decision =
   | { readonly action: 'set'; readonly image: string; readonly why: string }
   | { readonly action: 'refuse'; readonly why: string; readonly remedy: string };
 
-/** The image as the manager knows it: without the mirror in front. */
-export function withoutMirror(image: string, { registryMirror }: Pick<ImagePolicy, 'registryMirror'>): string {
-  return registryMirror !== null && image.startsWith(`${registryMirror}/`)
-    ? image.slice(registryMirror.length + 1)
-    : image;
+/** The image as the manager knows it, without the mirror in front; the registry that the mirror stands for is not in it. */
+export function withoutMirror(image: string, policy: Pick<ImagePolicy, 'registryMirror'>): string {
+  const { registryMirror } = policy;
+  return registryMirror !== null && isMirrored(image, policy) ? image.slice(registryMirror.length + 1) : image;
+}
+
+function isMirrored(image: string, { registryMirror }: Pick<ImagePolicy, 'registryMirror'>): boolean {
+  return registryMirror !== null && image.startsWith(`${registryMirror}/`);
 }
 
 /**
@@ -40,10 +43,14 @@ export function decide(current: string, answer: UpgradeCheck, policy: ImagePolic
   const present = parseImageReference(withoutMirror(current, policy));
   const text = formatImageReference(image);
   const mirrored = throughMirror(image, policy);
-  if (mirrored === current || (present !== null && isWhatIsWanted(present, image))) {
+  // The registry's name gives way to the mirror's: what is left of both is compared.
+  const comparable = isMirrored(current, policy) ? { ...image, registry: null } : image;
+  if (mirrored === current || (present !== null && isWhatIsWanted(present, comparable))) {
     return { action: 'keep', why: `${current} is what the manager wants.` };
   }
-  if (!isAllowed(image, present, policy)) {
+  // Without a list only the tag may change: the repository is the one that somebody chose for the container.
+  const isSame = present !== null && repositoryOf(present) === repositoryOf(comparable);
+  if (!(policy.allowedRepositories === null ? isSame : isListed(image, policy.allowedRepositories))) {
     return refuse(
       `The manager named ${text}, whose repository ${repositoryOf(image)} is not allowed here.`,
       `Add "${repositoryText(image)}" to allowedRepositories if you trust it.`,
@@ -81,20 +88,15 @@ function refuse(why: string, remedy: string): Decision {
   return { action: 'refuse', why, remedy };
 }
 
-/** Without a list, only the tag may change: the repository is the one that somebody chose for the container. */
-function isAllowed(
-  image: ImageReference,
-  present: ImageReference | null,
-  { allowedRepositories }: ImagePolicy,
-): boolean {
+/** By the published name, also where a mirror is in front. */
+function isListed(image: ImageReference, allowed: readonly string[]): boolean {
   const repository = repositoryOf(image);
-  if (allowedRepositories === null) return present !== null && repositoryOf(present) === repository;
-  return allowedRepositories.some((entry) => {
+  return allowed.some((entry) => {
     const below = entry.endsWith('/*');
-    const allowed = parseRepository(below ? entry.slice(0, -2) : entry);
-    if (allowed === null) return false;
-    const name = repositoryOf(allowed);
-    return below ? repository.startsWith(`${folderOf(allowed, name)}/`) : repository === name;
+    const listed = parseRepository(below ? entry.slice(0, -2) : entry);
+    if (listed === null) return false;
+    const name = repositoryOf(listed);
+    return below ? repository.startsWith(`${folderOf(listed, name)}/`) : repository === name;
   });
 }
 
