@@ -204,7 +204,7 @@ export async function createContext(
     const accountUpgrades = new AccountUpgradesService(database, overrides, clock, upgradeJudge);
     const delegates = new DelegateService(delegateStore, presence, clock, tasks, accountUpgrades);
     const upgradeChecks = new UpgradeCheckService({ ...upgradeParts, judge: upgradeJudge, watchMs });
-    const canary = new CanaryEvidence({ ...upgradeParts, watchMs });
+    const canary = new CanaryEvidence({ ...upgradeParts, watchMs, rule });
     const dispatcher = new TaskDispatcher(taskStore, presence, bus, logger);
     closers.push(() => dispatcher.stop());
     await presence.start(secrets.databaseUrl === null);

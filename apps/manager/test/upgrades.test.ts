@@ -309,6 +309,28 @@ managerTest('an image that comes through a mirror is the published one', async (
   assert.deepEqual([attempts.length, ...new Set(attempts.map(({ outcome }) => outcome))], [3, 'HEALTHY']);
 });
 
+managerTest('one healthy delegate of the canary does not hide the others that failed', async (t, dev) => {
+  const failing = await UpgradeRig.create(t, dev, 'canary-fails', clock);
+  const working = await UpgradeRig.create(t, dev, 'canary-works', clock);
+  const [from, to] = ['harness/delegate:24.10.5', 'harness/delegate:24.10.6'];
+  for (const rig of [failing, working]) await rig.ring('canary');
+  await failing.published(to, 'canary', { allowOlder: true });
+  await working.delegate('edge', '24.10.5');
+  await working.told(from, 'edge');
+  for (const name of ['a', 'b', 'c', 'd']) {
+    await failing.delegate(name, '24.10.5');
+    await failing.told(from, name);
+    await failing.told(to, name);
+  }
+  await working.told(to, 'edge');
+  await working.delegate('edge', '24.10.6', { hostName: 'new-pod' });
+  clock.advance(31);
+  const { status, body } = await failing.publish(to, 'stable', { allowOlder: true });
+  assert.equal(status, 409, JSON.stringify(body));
+  assert.match(String(body['message']), /4 of the 5 delegates that took it .* failed, too many in 1 of 2 accounts/);
+  for (const rig of [failing, working]) await rig.ring('stable');
+});
+
 managerTest('names that no delegate has are not remembered, however many a token holder sends', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'names', clock);
   await rig.published('harness/delegate:24.10.9', 'stable', { force: true });

@@ -8,7 +8,7 @@ import { AttemptStore } from './attempt-store.ts';
 import { UPGRADER_GONE_AFTER_MS } from './auto-upgrade.ts';
 import type { CanaryTrial } from './canary-trial.ts';
 import { CheckStore } from './check-store.ts';
-import { tookOf } from './halting-rule.ts';
+import { type HaltingRule, isFailing, tookOf } from './halting-rule.ts';
 import { type Release, ReleaseStore } from './release-store.ts';
 import { runsTag } from './running-version.ts';
 
@@ -18,6 +18,7 @@ export interface CanaryEvidenceParts {
   readonly presence: Presence;
   readonly clock: Clock;
   readonly watchMs: number;
+  readonly rule: HaltingRule;
 }
 
 /** What is known of a version from the accounts of the canary. */
@@ -33,17 +34,18 @@ export class CanaryEvidence {
   }
 
   async of(component: UpgradeComponent, image: string): Promise<CanaryTrial> {
-    const { database, clock, watchMs } = this.#parts;
+    const { database, clock, watchMs, rule } = this.#parts;
     const since = clock.now().getTime() - UPGRADER_GONE_AFTER_MS;
     const releases = new ReleaseStore(database);
     const release = await releases.current(component, 'canary');
     const { delegates: kept } = await this.#checks.kept(component, since, { ring: 'canary' });
     const isIt = release !== null && release.image === image;
     const tallies = isIt ? await this.#attempts.tallies(release.id, release.judgedFrom) : [];
-    const already = isIt ? await this.#already(release, since) : 0;
-    const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, already);
+    const already = isIt ? await this.#already(release, since) : [];
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, already.length);
+    const took = tallies.filter((tally) => tookOf(tally) > 0).map(({ accountId }) => accountId);
     return {
-      ...{ component, image, kept, watchMs },
+      ...{ component, image, kept, watchMs, failurePercent: rule.failurePercent },
       published:
         release === null
           ? null
@@ -52,32 +54,35 @@ export class CanaryEvidence {
       took: sum(tallies.map(tookOf)),
       healthy: sum(tallies.map(({ healthy }) => healthy)),
       failed: tallies.reduce((total, { failed }) => total + failed, 0),
+      failingAccounts: tallies.filter((tally) => isFailing(tally, rule)).length,
+      tookAccounts: new Set([...took, ...already]).size,
       nextJudgedAt: isIt ? await this.#attempts.nextJudgedAt(release.id) : null,
     };
   }
 
   /**
    * Those that have it without having been told: installed with it, or upgraded by hand. Of an upgrader its call shows
-   * that it works, of a delegate that it is connected.
+   * that it works, of a delegate that it is connected. Of each the account.
    */
-  async #already({ id, component, image }: Release, since: number): Promise<number> {
+  async #already({ id, component, image }: Release, since: number): Promise<string[]> {
     const tag = parseImageReference(image)?.tag ?? '';
     const tags = [tag, `${tag}.minimal`, tag.replace(/\.minimal$/, '')];
     const callers = await this.#checks.current(component, 'canary', tags, since);
-    if (component === 'UPGRADER' || callers.length === 0) return callers.length;
+    if (component === 'UPGRADER' || callers.length === 0) return callers.map(({ accountId }) => accountId);
     await this.#parts.presence.flush();
-    let count = 0;
+    const already: string[] = [];
     for (const [accountId, own] of Map.groupBy(callers, (caller) => caller.accountId)) {
       const told = await this.#attempts.told(id, accountId);
       const fleet = await this.#parts.delegates.ofAccount(accountId, this.#parts.clock.now().getTime());
       const works = (instance: Delegate) => runsTag(instance, tag, Infinity) && this.#isConnected(instance);
-      count += own.filter(
+      const theirs = own.filter(
         ({ delegateName }) =>
           !told.has(delegateName) &&
           fleet.some((instance) => (delegateName === '' || instance.name === delegateName) && works(instance)),
-      ).length;
+      );
+      already.push(...theirs.map(() => accountId));
     }
-    return count;
+    return already;
   }
 
   #isConnected(instance: Delegate): boolean {

@@ -5,6 +5,7 @@ import { type CanaryTrial, verdictOn } from './canary-trial.ts';
 const IMAGE = 'harness/delegate:25.09.1';
 const TRIED: CanaryTrial = {
   ...{ component: 'DELEGATE', image: IMAGE, accounts: 1, kept: 4, took: 2, healthy: 1, failed: 0 },
+  ...{ failingAccounts: 0, tookAccounts: 1, failurePercent: 20 },
   ...{ nextJudgedAt: null, watchMs: 1_800_000, published: { image: IMAGE, halted: false, haltedReason: null } },
 };
 
@@ -41,8 +42,30 @@ test('what the canary does not have, has halted, has not taken or is not back wi
 test('a canary with nobody who could try it is said, and does not stand in the way', () => {
   const warning = (more: Partial<CanaryTrial>) => {
     const verdict = verdictOn({ ...TRIED, took: 0, healthy: 0, kept: 0, published: null, ...more });
-    return verdict.passed ? verdict.warning : assert.fail(verdict.message);
+    return verdict.passed ? verdict.warning?.message : assert.fail(verdict.message);
   };
   assert.match(warning({ accounts: 0 }) ?? '', /^It goes to ring stable untried: .* no account is in it/);
   assert.match(warning({ accounts: 2 }) ?? '', /no upgrader of its accounts \(2\) is calling/);
+});
+
+test('one that works hides no others that failed: too many refuse it, and fewer are said', () => {
+  const failed = { took: 11, failed: 10, failingAccounts: 1, tookAccounts: 2 };
+  assert.match(
+    refusal(failed),
+    /10 of the 11 delegates that took it in ring canary failed, too many in 1 of 2 accounts\. Look at why .*--force/,
+  );
+  const oneAccount = { took: 100, healthy: 97, failed: 3, failingAccounts: 1, tookAccounts: 5 };
+  assert.match(
+    refusal(oneAccount),
+    /3 of the 100 .* too many in 1 of 5 accounts/,
+    'one account has few delegates, all failed',
+  );
+  assert.match(refusal({ took: 10, healthy: 8, failed: 2, tookAccounts: 9 }), /2 of the 10/);
+  const verdict = verdictOn({ ...TRIED, took: 10, healthy: 9, failed: 1, tookAccounts: 3 });
+  assert.ok(verdict.passed);
+  assert.deepEqual(verdict.warning, {
+    code: 'FAILED_IN_CANARY',
+    message:
+      'It goes to ring stable although 1 of the 10 delegates that took it in ring canary failed, too many in 0 of 3 accounts.',
+  });
 });

@@ -42,7 +42,7 @@ const ACCOUNTS_AT_LEAST = 2;
  */
 export function badNews(tallies: readonly AccountTally[], kept: Kept, rule: HaltingRule): BadNews | null {
   const took = tallies.filter((tally) => tookOf(tally) > 0);
-  const failing = took.filter((tally) => reaches(tally.failed, tookOf(tally), rule));
+  const failing = took.filter((tally) => isFailing(tally, rule));
   const failed = sum(failing.map((tally) => tally.failed));
   const accounts = Math.max(kept.accounts, took.length);
   const delegates = Math.max(kept.delegates, sum(took.map(tookOf)));
@@ -61,6 +61,11 @@ export function badNews(tallies: readonly AccountTally[], kept: Kept, rule: Halt
 export function describeBadNews({ failed, took, failingAccounts, tookAccounts }: BadNews, image: string): string {
   const where = tookAccounts === 1 ? '' : `, too many in ${failingAccounts} of ${tookAccounts} accounts`;
   return `${failed} of ${took} delegates that took ${image} came back unhealthy or not at all${where}.`;
+}
+
+/** Whether its own share of failures is reached. */
+export function isFailing(tally: AccountTally, rule: HaltingRule): boolean {
+  return reaches(tally.failed, tookOf(tally), rule);
 }
 
 export function tookOf({ taken, healthy, failed }: AccountTally): number {

@@ -20,7 +20,7 @@ import { isUniqueViolation } from '../database/database-error.ts';
 import type { Schema } from '../database/schema.ts';
 import { AttemptStore } from './attempt-store.ts';
 import type { CanaryEvidence } from './canary-evidence.ts';
-import { type CanaryTrial, verdictOn } from './canary-trial.ts';
+import { type CanaryTrial, type TrialWarning, verdictOn } from './canary-trial.ts';
 import { type AccountTally, tookOf } from './halting-rule.ts';
 import { readPublishedImage } from './published-image.ts';
 import { type Release, ReleaseStore } from './release-store.ts';
@@ -44,12 +44,12 @@ export class ReleaseService {
   /**
    * When it resolves, upgraders of the ring's accounts are given the image at their next call. Throws INVALID_REQUEST for
    * an image that names no version, CONFLICT for one that is older than the ring's, or that the canary did not take and come
-   * back with. The warning says so when there is nobody in the canary.
+   * back with, or failed with too often. The warning says when nobody is in the canary, or some of it failed.
    */
   async publish(
     request: PublishRequest,
     by: Principal,
-  ): Promise<{ readonly release: UpgradeRelease; readonly warning: string | null }> {
+  ): Promise<{ readonly release: UpgradeRelease; readonly warning: TrialWarning | null }> {
     const { ring, component = 'DELEGATE', allowOlder = false, force = false } = request;
     const parsed = readPublishedImage(request.image);
     const image = formatImageReference(parsed);

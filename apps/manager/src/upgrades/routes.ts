@@ -53,8 +53,7 @@ export function upgradeRoutes(
       async (request) => {
         await judge.look();
         const { release, warning } = await releases.publish(request.body, principalOf(request));
-        const warnings =
-          warning === null ? [] : [{ code: 'UNTRIED_VERSION', message: warning, subject: release.image }];
+        const warnings = warning === null ? [] : [{ ...warning, subject: release.image }];
         return success(release, { warnings });
       },
     );
