@@ -265,6 +265,7 @@ managerTest(
     assert.equal(halts.length, 1);
 
     // In the canary that account is alone, and one account may speak for its ring.
+    await dev.must('PUT', '/ng/api/upgrades/accounts/ring-canary/ring', { ring: 'stable' });
     await rig.ring('canary');
     for (const name of ['d', 'e', 'c']) {
       await rig.told(from, name);
@@ -307,6 +308,23 @@ managerTest('an image that comes through a mirror is the published one', async (
   const own = await rig.admin('GET', '/upgrades/account');
   const attempts = own.body['resource']?.['attempts'] as unknown as readonly { outcome: string }[];
   assert.deepEqual([attempts.length, ...new Set(attempts.map(({ outcome }) => outcome))], [3, 'HEALTHY']);
+});
+
+managerTest('one account does not stop the others’ upgrades while their upgraders are silent', async (t, dev) => {
+  const rig = await UpgradeRig.create(t, dev, 'only-caller', clock);
+  const silent = await UpgradeRig.create(t, dev, 'silent', clock);
+  const [from, to] = ['harness/delegate:24.10.3', 'harness/delegate:24.10.4'];
+  await silent.delegate('edge', '24.10.3');
+  await silent.told(from, 'edge');
+  clock.advance(91);
+  await rig.published(to, 'stable', { force: true });
+  for (const name of ['a', 'b', 'c']) {
+    await rig.delegate(name, '24.10.3');
+    for (const tag of [from, to, from]) await rig.told(tag, name);
+  }
+  const release = await rings(dev);
+  assert.deepEqual([release['status'], release['failed']], ['ACTIVE', 2], 'the account itself is not told any more');
+  assert.deepEqual(await silent.told(from, 'edge'), [to, true]);
 });
 
 managerTest('one healthy delegate of the canary does not hide the others that failed', async (t, dev) => {

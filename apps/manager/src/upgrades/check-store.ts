@@ -85,6 +85,27 @@ export class CheckStore {
     return { accounts: Number(accounts), delegates: Number(delegates) };
   }
 
+  /**
+   * How many accounts of a ring have delegates or upgraders, or had some as far as is known: also those that are silent at
+   * the moment, as after the manager was away.
+   */
+  async accountsOf(ring: UpgradeRing): Promise<number> {
+    const { count } = await this.#database
+      .selectFrom('accounts')
+      .leftJoin('upgrade_account_rings', 'upgrade_account_rings.account_id', 'accounts.id')
+      .select(({ fn }) => fn.countAll().as('count'))
+      .where(({ fn, val }) => fn.coalesce('upgrade_account_rings.ring', val('stable')), '=', ring)
+      .where(({ or, exists, selectFrom }) =>
+        or(
+          (['delegates', 'upgrade_checks', 'upgrade_attempts'] as const).map((table) =>
+            exists(selectFrom(table).select('account_id').whereRef('account_id', '=', 'accounts.id')),
+          ),
+        ),
+      )
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
   /** Who said since then that it has one of the tags, and was told to stay there. */
   async current(
     component: UpgradeComponent,

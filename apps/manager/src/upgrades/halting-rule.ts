@@ -10,9 +10,11 @@ export interface AccountTally {
   readonly failed: number;
 }
 
-/** Delegates that upgraders keep current, and how many accounts they are of. */
+/** Who there is in a ring. */
 export interface Kept {
+  /** Accounts with delegates or upgraders. */
   readonly accounts: number;
+  /** Delegates that upgraders keep current. */
   readonly delegates: number;
 }
 

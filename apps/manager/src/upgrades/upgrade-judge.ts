@@ -95,7 +95,10 @@ export class UpgradeJudge {
     const own = await this.#badInAccount(release, accountId, 0);
     if (own !== null) await this.#tellAccount(release, accountId, own);
     const tallies = await this.#attempts.tallies(release.id, release.judgedFrom);
-    const kept = await this.#kept({ ring: release.ring });
+    const { ring } = release;
+    // Not only those that called of late: an account that is alone in that would speak for everybody.
+    const accounts = await new CheckStore(this.#parts.database).accountsOf(ring);
+    const kept = { ...(await this.#kept({ ring })), accounts };
     const bad = badNews(tallies, kept, this.#parts.rule);
     if (bad !== null) await this.#halt(release, bad);
   }
