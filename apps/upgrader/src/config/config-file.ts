@@ -52,7 +52,7 @@ export function readConfigFile(text: string): ConfigFile {
 function locate(document: Document, counter: LineCounter, lines: Map<string, number>): void {
   visit(document, {
     Pair: (_index, pair, ancestors) => {
-      const path = [...ancestors.filter(isPair), pair].map(({ key }) => (isScalar(key) ? String(key.value) : ''));
+      const path = [...ancestors.filter(isPair), pair].map(({ key }) => part(isScalar(key) ? String(key.value) : ''));
       if (isScalar(pair.key) && pair.key.range) lines.set(path.join('.'), counter.linePos(pair.key.range[0]).line);
     },
   });
@@ -66,15 +66,21 @@ function collect(
   malformed: string[],
 ): void {
   if (isMapping(value) && depth < DEEPEST) {
-    for (const [key, inner] of Object.entries(value)) {
-      collect(inner, path === '' ? key : `${path}.${key}`, depth + 1, values, malformed);
+    const entries = Object.entries(value);
+    for (const [key, inner] of entries) {
+      collect(inner, path === '' ? part(key) : `${path}.${part(key)}`, depth + 1, values, malformed);
     }
+    // A key with nothing below is there all the same: unread, it would be taken for one that is in force.
+    if (entries.length === 0 && path !== '') malformed.push(path);
     return;
   }
   if (typeof value === 'string') values.set(path, value);
   else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) values.set(path, value);
   else malformed.push(path);
 }
+
+/** A key with a dot in its name is not the key of an inner mapping. */
+const part = (key: string): string => (/[."]/.test(key) ? JSON.stringify(key) : key);
 
 const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -34,7 +34,9 @@ export const KEYS: Readonly<Record<string, string | null>> = {
 /** A key that nothing reads is a setting that somebody believes to be in force. */
 export function checkKeys(settings: Settings): void {
   for (const key of [...settings.values.keys(), ...settings.malformed]) {
-    if (!Object.hasOwn(KEYS, key)) {
+    const inner = Object.keys(KEYS).filter((known) => known.startsWith(`${key}.`));
+    if (inner.length > 0) settings.problem(key, `is not a mapping with ${inner.join(' and ')}.`);
+    else if (!Object.hasOwn(KEYS, key)) {
       settings.problem(key, `is not a key of the upgrader. Known keys: ${Object.keys(KEYS).join(', ')}.`);
     } else if (!settings.values.has(key)) settings.problem(key, 'is neither a text nor a list of texts.');
   }

@@ -102,6 +102,21 @@ test('a file that can be read in two ways is an error', (t) => {
   assert.match(problems(t, 'a: [\n'), /config\.yaml: /);
 });
 
+test('a key with nothing below it, and one that only looks like an inner one, are named', (t) => {
+  for (const [text, expected] of [
+    ['unknownThing: {}', /^unknownThing: is not a key of the upgrader\..*\(line 17\)$/m],
+    ['requireDigest: {}', /^requireDigest: is neither a text nor a list of texts\. \(line 17\)$/m],
+    ['delegateConfig.managerHost: https://m:1', /^"delegateConfig\.managerHost": is not a key .*\(line 17\)$/m],
+  ] as const)
+    assert.match(problems(t, `${WHOLE}${text}\n`), expected);
+  const without = WHOLE.replace(/delegateConfig:[^]*/, '');
+  for (const value of ['{}', 'x', '[]', '{ accountId: {} }'])
+    assert.match(
+      problems(t, `${without}delegateConfig: ${value}\n`),
+      /^delegateConfig(\.accountId)?: is (not a mapping with delegateConfig\.accountId and|neither)/m,
+    );
+});
+
 test('what is missing or malformed is named, all of it at once', (t) => {
   const text = problems(
     t,
