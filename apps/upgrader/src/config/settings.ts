@@ -40,8 +40,8 @@ export function checkKeys(settings: Settings): void {
       settings.problem(key, `is not a key of the upgrader. Known keys: ${Object.keys(KEYS).join(', ')}.`);
     } else if (!settings.values.has(key)) settings.problem(key, 'is neither a text nor a list of texts.');
   }
-  for (const name of Object.keys(settings.environment)) {
-    if (!name.startsWith('UPGRADER_') || VARIABLES.has(name) || SERVICE_LINK.test(name)) continue;
+  for (const [name, value] of Object.entries(settings.environment)) {
+    if (!name.startsWith('UPGRADER_') || VARIABLES.has(name) || isServiceLink(name, value ?? '')) continue;
     settings.problems.push(`${name}: is not a variable of the upgrader. Known ones: ${[...VARIABLES].join(', ')}.`);
   }
 }
@@ -54,8 +54,11 @@ const VARIABLES: ReadonlySet<string> = new Set([
   ...Object.values(KEYS).filter((name) => name?.startsWith('UPGRADER_') === true),
 ] as string[]);
 
-/** What Kubernetes puts into a pod beside a Service named upgrader. */
-const SERVICE_LINK = /^UPGRADER_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$/;
+/** What Kubernetes puts into a pod beside a Service whose name begins with upgrader, such as upgrader-metrics. */
+function isServiceLink(name: string, value: string): boolean {
+  if (/_PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value)) return true;
+  return /_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/.test(name);
+}
 
 /** Reads settings from the file, or from the environment where the file has none, and collects what is wrong with them. */
 export class Settings {

@@ -117,6 +117,26 @@ test('a key with nothing below it, and one that only looks like an inner one, ar
     );
 });
 
+test('variables of Kubernetes Services whose names begin with upgrader are none of its own', (t) => {
+  const links = (prefix: string) => ({
+    [`${prefix}_SERVICE_HOST`]: '10.0.0.1',
+    [`${prefix}_SERVICE_PORT`]: '443',
+    [`${prefix}_SERVICE_PORT_HTTPS`]: '443',
+    [`${prefix}_PORT`]: 'tcp://10.0.0.1:443',
+    [`${prefix}_PORT_443_TCP`]: 'tcp://10.0.0.1:443',
+    [`${prefix}_PORT_443_TCP_PROTO`]: 'tcp',
+    [`${prefix}_PORT_443_TCP_PORT`]: '443',
+    [`${prefix}_PORT_443_TCP_ADDR`]: '10.0.0.1',
+  });
+  read(t, WHOLE, { ...links('UPGRADER'), ...links('UPGRADER_METRICS'), ...links('UPGRADER_2_X') });
+  for (const [name, value] of [
+    ['UPGRADER_PORT', '443'],
+    ['UPGRADER_METRICS', 'on'],
+    ['UPGRADER_SERVICE', 'x'],
+  ] as const)
+    assert.match(problems(t, WHOLE, { [name]: value }), new RegExp(`^${name}: is not a variable`, 'm'));
+});
+
 test('what is missing or malformed is named, all of it at once', (t) => {
   const text = problems(
     t,
