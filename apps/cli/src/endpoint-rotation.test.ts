@@ -88,7 +88,10 @@ test('readiness is a table with the fix per row, and its exit code says whether 
   const forced = await sallyport(acme, 'endpoint', 'mode', 'strict', '--revert-after', '10m');
   assert.equal(forced.exit, 0, forced.stderr);
   assert.match(forced.stderr, /edge-plain on host-of-edge-plain was cut off: MTLS_REQUIRED/);
-  assert.match(forced.stderr, /What is on trial is taken back at \d{4}-.*Z, unless "sallyport endpoint confirm" comes first\./);
+  assert.match(
+    forced.stderr,
+    /What is on trial is taken back at \d{4}-.*Z, unless "sallyport endpoint confirm" comes first\./,
+  );
   await plain.connection.gone;
   assert.match((await sallyport(acme, 'endpoint', 'show')).stderr, /What is on trial is taken back at/);
   const confirmed = await sallyport(acme, 'endpoint', 'confirm');

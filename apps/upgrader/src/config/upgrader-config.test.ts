@@ -109,7 +109,7 @@ test('a key with nothing below it, and one that only looks like an inner one, ar
     ['delegateConfig.managerHost: https://m:1', /^"delegateConfig\.managerHost": is not a key .*\(line 17\)$/m],
   ] as const)
     assert.match(problems(t, `${WHOLE}${text}\n`), expected);
-  const without = WHOLE.replace(/delegateConfig:[^]*/, '');
+  const without = WHOLE.replace(/delegateConfig:[\s\S]*/, '');
   for (const value of ['{}', 'x', '[]', '{ accountId: {} }'])
     assert.match(
       problems(t, `${without}delegateConfig: ${value}\n`),
