@@ -136,22 +136,48 @@ test('task logs of a running task prints what there is; with --follow it goes on
   assert.match(stderr, /Task \S+ is SUCCEEDED\.\n$/);
 });
 
-test('task logs prints a log that goes on from its beginning, each line once', async () => {
-  const { id, adminKey } = await manager.account('goes-on');
-  const task = await manager.must(
-    'POST',
-    `/ng/api/tasks?accountIdentifier=${id}`,
-    { type: 'ECHO', data: {} },
-    adminKey,
-  );
+/** A task that no delegate takes, and the log service by hand in the place of one. */
+async function byHand(accountId: string) {
+  const { id, adminKey } = await manager.account(accountId);
+  const query = `accountIdentifier=${id}`;
+  const task = await manager.must('POST', `/ng/api/tasks?${query}`, { type: 'ECHO', data: {} }, adminKey);
+  const taskId = String(task['id']);
   const token = await manager.api('GET', `/log-service/token?accountID=${id}`, undefined, adminKey);
   const stream = async (method: string, more: string, ...outs: string[]) => {
-    const url = `${manager.publicUrl}/log-service/stream?accountID=${id}&key=taskId:${String(task['id'])}${more}`;
+    const url = `${manager.publicUrl}/log-service/stream?accountID=${id}&key=taskId:${taskId}${more}`;
     const body = method === 'PUT' ? { body: outs.map((out) => ({ out })) } : {};
     const headers = { 'x-harness-token': String(token.body) };
     assert.equal((await manager.request(url, { method, headers, ...body })).status, 204);
   };
-  const logs = () => run(['task', 'logs', String(task['id'])], { environment: { SALLYPORT_API_KEY: adminKey } });
+  const abort = () => manager.must('POST', `/ng/api/tasks/${taskId}/abort?${query}`, {}, adminKey);
+  return { taskId, adminKey, stream, abort };
+}
+
+test('task logs --follow of a task that has ended goes on until its log is closed', async () => {
+  const { taskId, adminKey, stream, abort } = await byHand('delivers-later');
+  await abort();
+  await stream('POST', '');
+  await stream('PUT', '', 'one\n');
+  const following = startProcess(['task', 'logs', taskId, '--follow'], { ...environment, SALLYPORT_API_KEY: adminKey });
+  const ended = outcomeOf(following);
+  let shown = '';
+  following.stdout?.on('data', (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
+  await eventually('what there is, is shown', () => shown === 'one\n');
+  const left = startProcess(['task', 'logs', taskId, '--follow'], { ...environment, SALLYPORT_API_KEY: adminKey });
+  const leaving = outcomeOf(left);
+  left.stdout?.once('data', () => left.kill('SIGINT'));
+  assert.deepEqual(await leaving, { exit: 130, stdout: 'one\n', stderr: '' });
+  await stream('PUT', '', 'two\n');
+  await stream('DELETE', '&snapshot=true');
+  const { exit, stdout, stderr } = await ended;
+  assert.deepEqual([exit, stdout], [0, 'one\ntwo\n'], stderr);
+});
+
+test('task logs prints a log that goes on from its beginning, each line once', async () => {
+  const { taskId, adminKey, stream } = await byHand('goes-on');
+  const logs = () => run(['task', 'logs', taskId], { environment: { SALLYPORT_API_KEY: adminKey } });
   await stream('POST', '');
   await stream('PUT', '', 'one\n', 'two\n');
   assert.equal((await logs()).stdout, 'one\ntwo\n');

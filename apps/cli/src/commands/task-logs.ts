@@ -16,7 +16,7 @@ export function taskLogsCommand(tools: Tools): Command {
       "print a task's log: what it wrote to its standard output and error, each to ours; --json: one line each",
     )
     .argument('<task>', 'id of the task')
-    .option('--follow', 'go on until the task has ended; Ctrl-C ends the printing, not the task')
+    .option('--follow', 'go on until the task has ended and its log is closed; Ctrl-C ends the printing, not the task')
     .action((id: string, { follow }: LogsOptions, command: Command) =>
       withApi(tools, command, async (session) => {
         const { api, account } = session;
@@ -24,7 +24,7 @@ export function taskLogsCommand(tools: Tools): Command {
         const { resource: task } = await api.call<TaskDetails>('GET', pathOfTask(id), { query });
         const interruption = interceptSignals();
         try {
-          await print(tools, session, task, follow === true && !isFinished(task), interruption.signal);
+          await print(tools, session, task, follow === true, interruption.signal);
           const exit = interruption.exitCode();
           if (exit !== null) tools.setExit(exit);
         } finally {
@@ -38,14 +38,18 @@ async function print(
   tools: Tools,
   session: Session,
   task: TaskDetails,
-  follow: boolean,
+  wanted: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const { output } = session;
-  const [{ LogPrinter }, { followTask, printLog }] = await Promise.all([
+  const [{ LogPrinter }, { followTask, printLog }, { TaskLog }] = await Promise.all([
     import('../logs/log-printer.ts'),
     import('../logs/follow.ts'),
+    import('../logs/task-log.ts'),
   ]);
+  // Of a task that has ended, the log may be on its way still: its delegate delivers what it could not before.
+  const follow =
+    wanted && (!isFinished(task) || (await new TaskLog(session.api, session.account(), task.id).openLines()) !== null);
   const { noColor } = tools.environment;
   const printer = new LogPrinter(tools.terminal, { json: output.json, noColor });
   if (!follow) {
@@ -56,7 +60,7 @@ async function print(
     return;
   }
   const { task: ended, complete, failure } = await followTask(session, task, printer, { signal });
-  if (ended === null) return;
+  if (ended === null || signal.aborted) return;
   if (failure !== null) throw failure;
   if (!complete) {
     output.warn(

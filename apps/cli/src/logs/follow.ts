@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskDetails } from '@sallyport/protocol';
 import type { Session } from '../session.ts';
+import { isFinished } from '../task-outcome.ts';
 import { finished } from '../task-wait.ts';
 import type { LogPrinter } from './log-printer.ts';
 import { TaskLog } from './task-log.ts';
@@ -34,7 +35,7 @@ export async function followTask(
 ): Promise<Followed> {
   const stop = new AbortController();
   const log = new TaskLog(session.api, session.account(), created.id);
-  const state = { ended: false };
+  const state = { ended: isFinished(created) };
   let quiet: NodeJS.Timeout | undefined;
   const tail = async (): Promise<boolean> => {
     while (!stop.signal.aborted) {
@@ -57,8 +58,11 @@ export async function followTask(
   try {
     const task = await finished(session, created, signal);
     state.ended = true;
-    if (task === null) stop.abort();
-    else quiet = setTimeout(() => stop.abort(), graceMs);
+    if (task === null || signal.aborted) stop.abort();
+    else {
+      quiet = setTimeout(() => stop.abort(), graceMs);
+      signal.addEventListener('abort', () => stop.abort(), { once: true });
+    }
     return { task, ...(await tailing) };
   } finally {
     clearTimeout(quiet);
