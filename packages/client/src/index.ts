@@ -16,6 +16,7 @@ export { isLoopbackName, lookupWithLoopback } from './loopback-names.ts';
 export * from './manager-client.ts';
 export * from './manager-request.ts';
 export type { ManagerStream, StreamEnd } from './manager-stream.ts';
+export { contentForPath, holdsFileContent } from './path-value.ts';
 export { type ProxyReading, type ProxySettings, proxyFor, readProxySettings } from './proxy-settings.ts';
 export { Secret } from './secret.ts';
 export { loadTrustedRoots } from './tls-settings.ts';

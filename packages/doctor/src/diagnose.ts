@@ -4,7 +4,7 @@ import { CERTIFICATE_RULES } from './checks/certificate.ts';
 import { NETWORK_RULES } from './checks/network.ts';
 import { SET_UP_RULES } from './checks/set-up.ts';
 import { type DoctorInput, examine } from './examine.ts';
-import { redact } from './redact.ts';
+import { cleaner, redact } from './redact.ts';
 import type { Seen } from './seen.ts';
 
 export interface Diagnosis {
@@ -42,13 +42,15 @@ export function judge(seen: Seen, tookMs: number): Diagnosis {
   const checks = redact(judgeAll(RULES, seen), seen);
   const cause =
     checks.find(({ status }) => status === 'fail') ?? checks.find(({ status }) => status === 'warn') ?? null;
+  const clean = cleaner(seen);
+  const { manager, accountId } = seen.setup;
   return {
     status: cause?.status === 'fail' || cause?.status === 'warn' ? cause.status : 'pass',
     cause,
     class: cause === null ? null : CHECKS[cause.id].class,
     checks,
-    manager: seen.setup.manager?.url ?? null,
-    accountId: seen.setup.accountId,
+    manager: manager === null ? null : clean(manager.url),
+    accountId: accountId === null ? null : clean(accountId),
     at: seen.now,
     clockSkewMs: seen.skewMs,
     tookMs,

@@ -12,9 +12,7 @@ const JWE = /eyJ[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+/g;
  * came into a text. No check puts one there; a server that sends back what it was sent could.
  */
 export function redact(checks: readonly Check[], seen: Seen): Check[] {
-  const secrets = secretTexts(seen);
-  const clean = (text: string): string =>
-    secrets.reduce((left, secret) => left.replaceAll(secret, HIDDEN), text.replaceAll(JWE, HIDDEN));
+  const clean = cleaner(seen);
   const cleanOrNull = (text: string | null): string | null => (text === null ? null : clean(text));
   return checks.map((check) => ({
     ...check,
@@ -22,6 +20,12 @@ export function redact(checks: readonly Check[], seen: Seen): Check[] {
     remedy: cleanOrNull(check.remedy),
     readyToSend: cleanOrNull(check.readyToSend),
   }));
+}
+
+/** Takes out of one text what must not be seen. */
+export function cleaner(seen: Seen): (text: string) => string {
+  const secrets = secretTexts(seen);
+  return (text) => secrets.reduce((left, secret) => left.replaceAll(secret, HIDDEN), text.replaceAll(JWE, HIDDEN));
 }
 
 /** Too short to be told from an ordinary word: a password "on" must not eat the text. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
-import { type ProxySettings, readProxySettings, Secret } from '@sallyport/client';
+import { contentForPath, holdsFileContent, type ProxySettings, readProxySettings, Secret } from '@sallyport/client';
+import { delegateTokensIn, normaliseDelegateToken } from '@sallyport/protocol';
 import type { Environment } from './environment.ts';
 import { missing, type Problem, type SourceOf } from './missing-variable.ts';
 import { readToken, type TokenReading } from './token-form.ts';
@@ -35,6 +36,7 @@ export interface Setup {
 
 const CERTIFICATE = 'DELEGATE_CLIENT_CERTIFICATE_PATH';
 const KEY = 'DELEGATE_CLIENT_CERTIFICATE_KEY_PATH';
+const EXTRA_CA = 'SALLYPORT_EXTRA_CA_FILE';
 const MANAGER = 'MANAGER_HOST_AND_PORT';
 
 const NOWHERE = (): null => null;
@@ -53,6 +55,13 @@ export function readSetup(environment: Environment, sourceOf: SourceOf = NOWHERE
     problems.push({ what: `${name} still holds the placeholder ${value}.`, remedy: `Set ${name} to your own value.` });
     return null;
   };
+  // A key in the place of its path would be shown by every message that names the path.
+  const path = (name: string): string | null => {
+    const value = text(name);
+    if (value === null || !holdsFileContent(value)) return value;
+    problems.push(contentForPath(name, value));
+    return null;
+  };
   const address = (name: string): Address | null => {
     const value = text(name);
     const read = value === null ? null : parseAddress(name, value);
@@ -67,13 +76,16 @@ export function readSetup(environment: Environment, sourceOf: SourceOf = NOWHERE
 
   const manager = required(MANAGER, address(MANAGER), 'the https:// URL of your mTLS endpoint, or of the manager');
   const accountId = required('ACCOUNT_ID', text('ACCOUNT_ID'), 'the identifier of your account');
-  const goodAccount = accountId !== null && /^[A-Za-z0-9_-]{1,64}$/.test(accountId);
-  if (accountId !== null && !goodAccount) {
+  const token = readToken(environment, sourceOf);
+  const swapped = accountId === null ? null : tokenAsAccount(accountId, token);
+  if (swapped !== null) problems.push(swapped);
+  const goodAccount = accountId !== null && swapped === null && /^[A-Za-z0-9_-]{1,64}$/.test(accountId);
+  if (accountId !== null && !goodAccount && swapped === null) {
     const what = 'ACCOUNT_ID is not an account identifier (letters, digits, "-" and "_", at most 64).';
     problems.push({ what, remedy: 'Set it to the identifier that "sallyport account list" or the console shows.' });
   }
   const name = required('DELEGATE_NAME', text('DELEGATE_NAME'), 'a name for this delegate');
-  const clientCertificate = certificatePaths(text(CERTIFICATE), text(KEY), problems);
+  const clientCertificate = certificatePaths(path(CERTIFICATE), path(KEY), problems);
   const { proxy, problems: proxyProblems } = readProxySettings(environment);
   for (const what of proxyProblems) problems.push({ what, remedy: 'Correct the variable that is named.' });
   const throughProxy = boolean('PROXY_MANAGER', text('PROXY_MANAGER'), true, problems);
@@ -88,9 +100,9 @@ export function readSetup(environment: Environment, sourceOf: SourceOf = NOWHERE
     logService: logService ?? (manager === null ? null : below(manager, '/log-service')),
     accountId: goodAccount ? accountId : null,
     name: name ?? 'doctor',
-    token: readToken(environment, sourceOf),
+    token,
     clientCertificate,
-    extraCaFile: text('SALLYPORT_EXTRA_CA_FILE'),
+    extraCaFile: path(EXTRA_CA),
     proxy: throughProxy ? proxy : null,
     pollOnly,
     problems,
@@ -136,9 +148,26 @@ function certificatePaths(
 ): Setup['clientCertificate'] {
   if (certificatePath !== null && keyPath !== null) return { certificatePath, keyPath };
   if (certificatePath === null && keyPath === null) return null;
+  if (problems.some(({ what }) => what.startsWith('DELEGATE_CLIENT_CERTIFICATE_'))) return null;
   const [missing, present] = certificatePath === null ? [CERTIFICATE, KEY] : [KEY, CERTIFICATE];
   problems.push({ what: `${missing} is not set, but ${present} is.`, remedy: 'Set both, or none for no mTLS.' });
   return null;
+}
+
+/** The token in the place of the account: it would be sent, stored and shown as a name. Null when it is none. */
+function tokenAsAccount(accountId: string, token: TokenReading): Problem | null {
+  const hex = normaliseDelegateToken(accountId);
+  if (hex === null) return null;
+  if (token.usable) {
+    // 32 hex characters may be an account identifier: only the token itself is certainly none.
+    if (token.hex.reveal() !== hex && /^[0-9a-f]+$/i.test(accountId)) return null;
+    const what = 'ACCOUNT_ID holds a delegate token in the place of the account identifier.';
+    return { what, remedy: 'Set ACCOUNT_ID to the identifier that "sallyport account list" or the console shows.' };
+  }
+  return {
+    what: `ACCOUNT_ID and ${token.variable} are swapped: ACCOUNT_ID holds a delegate token, and ${token.variable} holds none.`,
+    remedy: `Swap the two values, and revoke the token if it has been shown or logged as an account identifier.`,
+  };
 }
 
 function boolean(name: string, text: string | null, fallback: boolean, problems: Problem[]): boolean {
@@ -171,8 +200,19 @@ function secretsOf(environment: Environment): Secret[] {
     const password = URL.parse(environment[name] ?? '')?.password ?? '';
     values.push(password, safelyDecoded(password));
   }
+  for (const value of Object.values(environment)) {
+    if (value === undefined) continue;
+    for (const token of delegateTokensIn(value)) values.push(token, token.toLowerCase());
+  }
+  for (const name of [CERTIFICATE, KEY, EXTRA_CA]) {
+    const value = environment[name]?.trim() ?? '';
+    // Whole, and line by line: the text of a manifest wraps it in other places.
+    if (holdsFileContent(value)) values.push(value, ...value.split(/\r?\n/).filter(isKeyMaterial));
+  }
   return [...new Set(values.filter((value) => value !== ''))].map((value) => new Secret(value));
 }
+
+const isKeyMaterial = (line: string): boolean => /^[A-Za-z0-9+/=]{16,}$/.test(line.trim());
 
 function safelyDecoded(text: string): string {
   try {

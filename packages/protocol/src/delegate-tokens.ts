@@ -39,3 +39,10 @@ export function normaliseDelegateToken(text: string): string | null {
 export function encodeDelegateToken(hexSecret: string): string {
   return btoa(hexSecret);
 }
+
+const TOKEN_FORMS = /(?<![A-Za-z0-9])(?:[0-9a-f]{32}|[A-Za-z0-9]{43}=)(?![A-Za-z0-9=])/gi;
+
+/** Everything in the text that has the form of a delegate token, whether one or not. */
+export function delegateTokensIn(text: string): string[] {
+  return (text.match(TOKEN_FORMS) ?? []).filter((found) => normaliseDelegateToken(found) !== null);
+}

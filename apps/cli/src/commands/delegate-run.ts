@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { holdsFileContent } from '@sallyport/client';
 import type { DelegateTokenDetails } from '@sallyport/protocol';
 import { Command } from 'commander';
 import { type Connection, type GlobalOptions, resolveConnection } from '../connection.ts';
@@ -62,8 +63,8 @@ async function settings(tools: Tools, options: RunOptions, command: Command): Pr
     DELEGATE_NAME: options.name,
     DELEGATE_TAGS: options.tag?.join(','),
     MANAGER_HOST_AND_PORT: options.manager,
-    DELEGATE_CLIENT_CERTIFICATE_PATH: options.certificate === undefined ? undefined : resolve(options.certificate),
-    DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: options.key === undefined ? undefined : resolve(options.key),
+    DELEGATE_CLIENT_CERTIFICATE_PATH: options.certificate === undefined ? undefined : absolute(options.certificate),
+    DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: options.key === undefined ? undefined : absolute(options.key),
   };
   const environment = { ...tools.environment.variables, ...defined(given) };
   if (options.token === undefined && environment['ACCOUNT_ID'] && environment['MANAGER_HOST_AND_PORT'])
@@ -83,6 +84,9 @@ async function settings(tools: Tools, options: RunOptions, command: Command): Pr
   }
   return { ...fromConnection, ...defined(environment) };
 }
+
+/** Content in the place of a path stays as it is: the delegate names it, and never shows it. */
+const absolute = (path: string): string => (holdsFileContent(path) ? path : resolve(path));
 
 function connectionSettings(connection: Connection): Variables {
   return {

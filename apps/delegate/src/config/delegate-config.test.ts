@@ -174,3 +174,28 @@ test('the environment of tasks and the printed configuration hold no credentials
   const printed = inspect(config, { depth: 9 }) + JSON.stringify(config);
   assert.ok(!/hunter2|00112233|ffeeddcc/.test(printed));
 });
+
+test('a key in the place of a path, and a token in the place of the account, are named and never shown', () => {
+  const content = `-----BEGIN PRIVATE KEY-----\n${'MIIEvQIBADANBgkqhkiG9w0B'.repeat(2)}\n-----END PRIVATE KEY-----\n`;
+  const given = {
+    ...MINIMAL,
+    DELEGATE_CLIENT_CERTIFICATE_PATH: '/etc/mtls/client.crt',
+    DELEGATE_CLIENT_CERTIFICATE_KEY_PATH: content,
+    SALLYPORT_EXTRA_CA_FILE: btoa(content),
+    DELEGATE_LOG_SPOOL_DIRECTORY: content,
+  };
+  const problems = problemsOf(given);
+  assert.equal(problems.length, 3, problems.join('\n'));
+  for (const problem of problems)
+    assert.match(problem, /: holds .* itself, where a path belongs\. Write it into a file/);
+  assert.ok(!problems.join().includes('MIIE') && !problems.join().includes('LS0t'));
+
+  for (const token of [HEX, btoa(HEX)]) {
+    const swapped = problemsOf({ ...MINIMAL, ACCOUNT_ID: token, DELEGATE_TOKEN: 'acme' });
+    assert.match(swapped.join(), /ACCOUNT_ID: holds a delegate token\. Are ACCOUNT_ID and DELEGATE_TOKEN swapped\?/);
+    assert.ok(!swapped.join().includes(token));
+    const elsewhere = problemsOf({ ...MINIMAL, DELEGATE_HEALTH_PORT: token }).join();
+    assert.match(elsewhere, /DELEGATE_HEALTH_PORT: "\[secret\]" is not a whole number/);
+  }
+  assert.equal(readDelegateConfig({ ...MINIMAL, ACCOUNT_ID: 'a'.repeat(32) }).accountId, 'a'.repeat(32));
+});

@@ -78,9 +78,9 @@ export function readDelegateConfig(environment: Environment = process.env): Dele
   const { proxy, problems } = readProxySettings(environment);
   reader.problems.push(...problems);
   const proxyForManager = reader.boolean('PROXY_MANAGER', true);
-  const extraCaFile = reader.text('SALLYPORT_EXTRA_CA_FILE');
+  const extraCaFile = reader.path('SALLYPORT_EXTRA_CA_FILE');
   const config: DelegateConfig = {
-    accountId: readAccountId(reader),
+    accountId: readAccountId(reader, environment),
     token: readToken(reader),
     name: readName(reader),
     type: reader.text('DELEGATE_TYPE') ?? 'DOCKER',
@@ -114,9 +114,17 @@ export function readDelegateConfig(environment: Environment = process.env): Dele
   return Object.freeze(config);
 }
 
-function readAccountId(reader: EnvironmentReader): string {
+function readAccountId(reader: EnvironmentReader, environment: Environment): string {
   const value = reader.required('ACCOUNT_ID', 'the identifier of the account');
-  if (value !== '' && !/^[A-Za-z0-9_-]{1,64}$/.test(value)) {
+  const token = environment['DELEGATE_TOKEN']?.trim() || environment['ACCOUNT_SECRET'] || '';
+  const heldToken = normaliseDelegateToken(value);
+  // 32 hex characters may be an account identifier: beside a good token only the same token is certainly none.
+  if (heldToken !== null && [null, heldToken].includes(normaliseDelegateToken(token))) {
+    reader.problem(
+      'ACCOUNT_ID',
+      'holds a delegate token. Are ACCOUNT_ID and DELEGATE_TOKEN swapped? Set it to the identifier of the account.',
+    );
+  } else if (value !== '' && !/^[A-Za-z0-9_-]{1,64}$/.test(value)) {
     reader.problem('ACCOUNT_ID', `"${value}" is not an account identifier (letters, digits, "-" and "_", at most 64).`);
   }
   return value;
@@ -149,8 +157,10 @@ function readTags(reader: EnvironmentReader): string[] {
 
 /** One path without the other is an error: going on would mean to connect without a certificate, unasked. */
 function readCertificatePaths(reader: EnvironmentReader): DelegateConfig['clientCertificate'] {
-  const certificatePath = reader.text('DELEGATE_CLIENT_CERTIFICATE_PATH');
-  const keyPath = reader.text('DELEGATE_CLIENT_CERTIFICATE_KEY_PATH');
+  const before = reader.problems.length;
+  const certificatePath = reader.path('DELEGATE_CLIENT_CERTIFICATE_PATH');
+  const keyPath = reader.path('DELEGATE_CLIENT_CERTIFICATE_KEY_PATH');
+  if (reader.problems.length > before) return null;
   if (certificatePath !== null && keyPath !== null) return { certificatePath, keyPath };
   if (certificatePath !== null) {
     reader.problem(
@@ -171,7 +181,7 @@ function readCertificatePaths(reader: EnvironmentReader): DelegateConfig['client
 function readLogSpool(reader: EnvironmentReader): DelegateConfig['logSpool'] {
   const owner = JSON.stringify([process.getuid?.(), reader.text('ACCOUNT_ID'), reader.text('DELEGATE_NAME')]);
   const name = createHash('sha256').update(owner).digest('hex').slice(0, 16);
-  const directory = reader.text('DELEGATE_LOG_SPOOL_DIRECTORY');
+  const directory = reader.path('DELEGATE_LOG_SPOOL_DIRECTORY');
   if (directory !== null && !isAbsolute(directory)) {
     reader.problem('DELEGATE_LOG_SPOOL_DIRECTORY', `"${directory}" is not an absolute path.`);
   }

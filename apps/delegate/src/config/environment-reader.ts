@@ -1,3 +1,6 @@
+import { contentForPath, holdsFileContent } from '@sallyport/client';
+import { delegateTokensIn } from '@sallyport/protocol';
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -17,6 +20,15 @@ export class EnvironmentReader {
     if (value === undefined || value === '') return null;
     if (!value.startsWith('PUT_YOUR_')) return value;
     this.problem(name, `still holds the placeholder of the manifest (${value}).`);
+    return null;
+  }
+
+  /** A path. Content in its place is a problem, and never shown: it may be a private key. */
+  path(name: string): string | null {
+    const value = this.text(name);
+    if (value === null || !holdsFileContent(value)) return value;
+    const { what, remedy } = contentForPath(name, value);
+    this.problem(name, `${what.slice(name.length + 1)} ${remedy}`);
     return null;
   }
 
@@ -75,6 +87,8 @@ export class EnvironmentReader {
   }
 
   problem(name: string, what: string): void {
-    this.problems.push(`${name}: ${what}`);
+    // A token that went into the wrong variable would be in the log with its value.
+    const shown = delegateTokensIn(what).reduce((left, token) => left.replaceAll(token, '[secret]'), what);
+    this.problems.push(`${name}: ${shown}`);
   }
 }

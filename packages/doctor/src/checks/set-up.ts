@@ -51,6 +51,8 @@ function judgeToken({ setup: { token } }: Seen) {
 }
 
 function judgeCaFile({ setup, caProblem }: Seen) {
+  if (setup.problems.some(({ what }) => what.startsWith('SALLYPORT_EXTRA_CA_FILE')))
+    return skippedBecause('environment');
   if (setup.extraCaFile === null)
     return notApplicable('SALLYPORT_EXTRA_CA_FILE is not set: the usual CAs are trusted.');
   if (caProblem !== null) return fail(caProblem.what, caProblem.remedy);
