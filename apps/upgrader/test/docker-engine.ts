@@ -163,8 +163,10 @@ export class DockerEngineStandIn {
   }
 
   #list(url: URL): Reply {
-    const { label = [] } = JSON.parse(url.searchParams.get('filters') ?? '{}') as { label?: readonly string[] };
-    const listed = [...this.containers.values()].filter(({ config }) => {
+    const filters = JSON.parse(url.searchParams.get('filters') ?? '{}') as Readonly<Record<string, readonly string[]>>;
+    const { label = [], name: patterns = [] } = filters;
+    const listed = [...this.containers.values()].filter(({ config, name }) => {
+      if (patterns.length > 0 && !patterns.some((each) => new RegExp(each).test(`/${name}`))) return false;
       const labels = Object.entries(isObject(config['Labels']) ? config['Labels'] : {}).map((pair) => pair.join('='));
       return label.every((each) => labels.includes(each));
     });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { DevManager, eventually } from '@sallyport/dev-env';
+import { asideName, REPLACES_LABEL } from '../src/docker/upgrade-container.ts';
 import { DIGEST, DockerRig, NEW, OLD } from './docker-rig.ts';
 import { MAIN } from './upgrader-process.ts';
 
@@ -29,7 +30,7 @@ test('recreates the container with its own settings and the new image’s, and r
   assert.deepEqual([after.running, after.config['Image'], after.config['Cmd']], [true, NEW, ['./start2.sh']]);
   const variables = ['DELEGATE_NAME=edge-1', `DELEGATE_TOKEN=${rig.account.token}`, 'JAVA_HOME=/opt/21', 'PATH=/bin'];
   assert.deepEqual(after.config['Env'], variables);
-  assert.deepEqual(after.config['Labels'], { of: 'image', own: 'yes' });
+  assert.deepEqual(after.config['Labels'], { of: 'image', own: 'yes', [REPLACES_LABEL]: before.id });
   const { Memory, RestartPolicy, NetworkMode } = before.hostConfig;
   assert.partialDeepStrictEqual(after.hostConfig, { Memory, RestartPolicy, NetworkMode });
   assert.deepEqual(after.volumes, before.volumes, 'the same volumes, also those that nobody named');
@@ -125,9 +126,10 @@ test('finishes what an upgrader that was killed half-way left', async (t) => {
   const rig = await DockerRig.create(t, dev, 'docker-half');
   await rig.publish(OLD);
   const before = rig.engine.byName('edge');
-  before.name = 'edge-before-upgrade';
+  const ours = { Env: ['DELEGATE_NAME=edge-1'], Labels: { [REPLACES_LABEL]: before.id } };
+  before.name = asideName('edge', before.id);
   before.running = false;
-  const begun = await rig.engine.run('edge', NEW, { Env: ['DELEGATE_NAME=edge-1'] });
+  const begun = await rig.engine.run('edge', NEW, ours);
   const dry = await rig.run({ UPGRADER_DRY_RUN: 'true' });
   assert.equal(dry.exit, 0, JSON.stringify(dry.lines));
   assert.deepEqual([...rig.engine.containers.keys()].sort(), [before.id, begun.id].sort(), 'a dry run ends nothing');
@@ -136,12 +138,71 @@ test('finishes what an upgrader that was killed half-way left', async (t) => {
   assert.equal(first.exit, 0, JSON.stringify(first.lines));
   assert.deepEqual([before.name, before.running], ['edge', true]);
 
-  before.name = 'edge-before-upgrade';
-  const made = await rig.engine.run('edge', NEW, { Env: ['DELEGATE_NAME=edge-1'] });
+  before.name = asideName('edge', before.id);
+  const made = await rig.engine.run('edge', NEW, ours);
   await rig.publish(NEW);
   const second = await rig.run();
   assert.equal(second.exit, 0, JSON.stringify(second.lines));
   assert.deepEqual([...rig.engine.containers.keys()], [made.id], 'the new one works: it stays');
+});
+
+test('an interrupted upgrade is not undone because nobody could be asked about it', async (t) => {
+  const rig = await DockerRig.create(t, dev, 'docker-unasked');
+  await rig.publish(NEW);
+  const before = rig.engine.byName('edge');
+  const away = { MANAGER_HOST_AND_PORT: 'https://127.0.0.1:9', UPGRADER_REGISTRATION_MINUTES: '0.01' };
+  Object.assign(before, { name: asideName('edge', before.id), running: false });
+  const labels = { Env: ['DELEGATE_NAME=edge-1'], Labels: { [REPLACES_LABEL]: before.id } };
+  const made = await rig.engine.run('edge', NEW, labels);
+  made.startedAt = new Date(Date.now() - 3_600_000).toISOString();
+  const unasked = await rig.run(away);
+  assert.equal(unasked.exit, 3, unasked.text);
+  assert.match(
+    unasked.lines.at(-1)?.msg ?? '',
+    /Nobody could say whether the delegate of .* registered; it stays as it is/,
+  );
+  assert.deepEqual([made.name, made.running, before.running], ['edge', true, false]);
+  assert.equal((await rig.run()).exit, 0);
+  assert.deepEqual([...rig.engine.containers.keys()], [made.id]);
+});
+
+test('a delegate that is stopped to go back has the time that its container gives it', async (t) => {
+  const rig = await DockerRig.create(t, dev, 'docker-grace');
+  const silent = 'harness/delegate:25.12.8';
+  rig.engine.registry.set(silent, {});
+  await rig.publish(silent);
+  Object.assign(rig.engine.byName('edge').config, { StopTimeout: 900 });
+  assert.equal((await rig.run({ UPGRADER_REGISTRATION_MINUTES: '0.01' })).exit, 6);
+  const graces = rig.engine.calls.flatMap((call) => /\/stop\?t=(\d+)/.exec(call)?.[1] ?? []);
+  assert.deepEqual(graces, ['900', '900']);
+});
+
+test('a container of somebody else is neither started nor removed, whatever its name', async (t) => {
+  const rig = await DockerRig.create(t, dev, 'docker-foreign');
+  await rig.publish(NEW);
+  const names = ['edge-before-upgrade', `edge-before-upgrade-${'ab'.repeat(6)}`];
+  const others = [];
+  for (const name of names) others.push(await rig.engine.run(name, NEW, {}));
+  for (const other of others) other.running = false;
+  assert.equal((await rig.run()).exit, 0);
+  assert.deepEqual(
+    others.map(({ id, running }) => [rig.engine.containers.has(id), running]),
+    [
+      [true, false],
+      [true, false],
+    ],
+  );
+
+  const old = rig.engine.byName('edge');
+  old.name = asideName('edge', old.id);
+  const somebodys = await rig.engine.run('edge', OLD, {});
+  const refused = await rig.run();
+  assert.equal(refused.exit, 2, refused.text);
+  assert.match(
+    refused.lines.at(-1)?.msg ?? '',
+    /"edge" is not the container that it created: the old one is "edge-before/,
+  );
+  assert.deepEqual([somebodys.running, rig.engine.containers.size], [true, 4]);
 });
 
 test('finds the container of a service of a compose file', async (t) => {
@@ -156,7 +217,10 @@ test('finds the container of a service of a compose file', async (t) => {
   assert.equal(exit, 0, JSON.stringify(lines));
   const after = rig.engine.byName('project-the-service-1');
   assert.notEqual(after.id, container.id);
-  assert.deepEqual([after.config['Image'], after.config['Labels']], [NEW, { of: 'image', ...label }]);
+  assert.deepEqual(
+    [after.config['Image'], after.config['Labels']],
+    [NEW, { of: 'image', ...label, [REPLACES_LABEL]: container.id }],
+  );
   await rig.engine.run('project-the-service-2', OLD, { Labels: label });
   const several = await rig.run({ UPGRADER_WORKLOAD_NAME: 'the-service' });
   assert.equal(several.exit, 2);

@@ -11,6 +11,7 @@ export const ContainerConfig = Type.Object({
   Image: Type.String(),
   Hostname: Type.Optional(Type.String()),
   Env: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  Labels: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
   StopTimeout: Type.Optional(Type.Union([Type.Integer(), Type.Null()])),
 });
 
@@ -99,7 +100,17 @@ export class DockerEngine {
 
   /** Names of the containers of a service in a compose file, running or not. */
   async namesOfService(service: string): Promise<string[]> {
-    const filters = JSON.stringify({ label: [`com.docker.compose.service=${service}`] });
+    return this.#names({ label: [`com.docker.compose.service=${service}`] });
+  }
+
+  /** Names of containers, running or not. `prefix` is that of a container's name. */
+  async namesBeginningWith(prefix: string): Promise<string[]> {
+    const names = await this.#names({ name: [`^/${prefix.replaceAll('.', '\\.')}`] });
+    return names.filter((name) => name.startsWith(prefix));
+  }
+
+  async #names(by: Readonly<Record<string, readonly string[]>>): Promise<string[]> {
+    const filters = JSON.stringify(by);
     const text = await this.#call({ method: 'GET', path: '/containers/json', query: { all: 'true', filters } });
     return parse(Summaries, text ?? '', 'its containers').flatMap(({ Names }) => Names.slice(0, 1).map(withoutSlash));
   }

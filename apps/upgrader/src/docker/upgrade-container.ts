@@ -1,32 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ImageReference, parseImageReference } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { EXIT, UpgradeError } from '../config/exit-codes.ts';
 import type { Target, UpgraderConfig } from '../config/upgrader-config.ts';
 import { decide, withoutMirror } from '../decision/decide.ts';
 import type { UpgradeChecks } from '../manager/upgrade-checks.ts';
-import { type ContainerDetails, DockerEngine, withoutSlash } from './engine.ts';
+import { type ContainerDetails, DockerEngine } from './engine.ts';
+import { delegateNameOf, type DockerParts as Parts, registrationFailure, tell } from './registration.ts';
 import { registryCredentials } from './registry-credentials.ts';
-import { replacementOf } from './replacement.ts';
+import { type Replacement, replacementOf } from './replacement.ts';
 
 type DockerTarget = Extract<Target, { platform: 'docker' }>;
 
-interface Parts {
-  readonly engine: DockerEngine;
-  readonly checks: UpgradeChecks;
-  readonly config: UpgraderConfig;
-  readonly target: DockerTarget;
-  readonly logger: Logger;
-}
-
 /** A delegate is given this long to end its tasks, as in its manifest. */
 const GRACE_SECONDS = 600;
-/** One that did not register has no tasks, and no delegate runs meanwhile. */
-const SHORT_GRACE_SECONDS = 60;
-const MOST_ASKED_EVERY_MS = 5_000;
+/** On a new container the id of the one that it takes the place of. */
+export const REPLACES_LABEL = 'sallyport.upgrader.replaces';
+const ASIDE = '-before-upgrade-';
 
-/** The name that the old container has while it is not known yet whether the new one works. */
-export const asideName = (name: string): string => `${name}-before-upgrade`;
+/**
+ * The name that the old container has while it is not known yet whether the new one works. Its own id is in it: nobody
+ * gives a container such a name by chance, and one of somebody else is neither started nor removed.
+ */
+export const asideName = (name: string, id: string): string => `${name}${ASIDE}${id.slice(0, 12)}`;
 
 /**
  * Keeps a plain container's image current: pulls, recreates with the same settings, and puts the old container back when
@@ -100,22 +95,21 @@ async function replace(parts: Parts, old: ContainerDetails, image: string): Prom
   const { containerName } = target;
   const oldImage = await engine.image(old.Image);
   const { body, otherNetworks } = replacementOf(old, oldImage, image, await engine.apiVersion());
-  await engine.rename(old.Id, asideName(containerName));
+  await engine.rename(old.Id, asideName(containerName, old.Id));
   let created: string | null = null;
   let failure: UpgradeError | null;
   try {
-    // Longer when the container was started for longer tasks.
-    const graceSeconds = Math.max(GRACE_SECONDS, old.Config.StopTimeout ?? 0);
+    const graceSeconds = graceSecondsOf(old);
     logger.info(`container ${containerName}: stopping; running tasks have ${graceSeconds} seconds to end`);
     await engine.stop(old.Id, graceSeconds);
-    created = await engine.create(containerName, body);
+    created = await engine.create(containerName, withLabel(body, old.Id));
     for (const [network, endpoint] of otherNetworks) await engine.connect(network, created, endpoint);
     const since = Date.now();
     await engine.start(created);
     await tell(parts, old, image);
     failure = await registrationFailure(parts, created, image, since);
   } catch (error) {
-    if (!(error instanceof UpgradeError)) throw error;
+    if (!(error instanceof UpgradeError) || error.exit === EXIT.manager) throw error;
     failure = error;
   }
   if (failure === null) {
@@ -135,13 +129,21 @@ async function replace(parts: Parts, old: ContainerDetails, image: string): Prom
   );
 }
 
+/** Longer when the container was started for longer tasks. */
+const graceSecondsOf = ({ Config }: ContainerDetails): number => Math.max(GRACE_SECONDS, Config.StopTimeout ?? 0);
+
+function withLabel(body: Replacement['body'], replaced: string): object {
+  const { Labels } = body;
+  return { ...body, Labels: { ...(typeof Labels === 'object' && Labels), [REPLACES_LABEL]: replaced } };
+}
+
 async function rollBack(parts: Parts, old: ContainerDetails, created: string | null): Promise<void> {
   const { engine, target, logger } = parts;
   const { containerName } = target;
   logger.warn(`container ${containerName}: going back to ${old.Config.Image}`);
   if (created !== null) {
-    // It may have registered and taken tasks while the manager could not be asked.
-    await engine.stop(created, SHORT_GRACE_SECONDS);
+    // It may have registered and taken tasks after it was last asked about.
+    await engine.stop(created, graceSecondsOf(old));
     await engine.remove(created);
   }
   // Its name last: whoever is killed in between leaves a name that says that there is something to finish.
@@ -151,67 +153,11 @@ async function rollBack(parts: Parts, old: ContainerDetails, created: string | n
   await tell(parts, old, old.Config.Image);
 }
 
-/** Tells the manager what runs now. It may be away for a moment, and is told at the next run then. */
-async function tell({ checks, config, logger }: Parts, container: ContainerDetails, image: string): Promise<void> {
-  try {
-    await checks.delegate(withoutMirror(image, config.images), delegateNameOf(container));
-  } catch (error) {
-    if (!(error instanceof UpgradeError)) throw error;
-    logger.warn(`the manager was not told: ${error.message}`);
-  }
-}
-
-/** Null when the delegate registered and is connected; otherwise what happened instead. */
-async function registrationFailure(
-  { engine, checks, target, config }: Parts,
-  id: string,
-  image: string,
-  since: number,
-): Promise<UpgradeError | null> {
-  const deadline = since + target.registrationMs;
-  const everyMs = Math.min(MOST_ASKED_EVERY_MS, target.registrationMs / 20);
-  let last: UpgradeError | null = null;
-  for (;;) {
-    const container = await engine.container(id);
-    if (container === null || (!container.State.Running && container.State.Restarting !== true)) {
-      return new UpgradeError(
-        EXIT.rolledBack,
-        `The new container of ${image} ended.`,
-        `Look at why ${image} does not start.`,
-      );
-    }
-    try {
-      const { connected } = await checks.registered({
-        delegateName: delegateNameOf(container),
-        imageTag: withoutMirror(image, config.images),
-        hostName: container.Config.Hostname ?? '',
-        since,
-      });
-      if (connected) return null;
-      last = null;
-    } catch (error) {
-      // The manager may be away for a moment; the time goes on.
-      if (!(error instanceof UpgradeError)) throw error;
-      last = error;
-    }
-    if (Date.now() >= deadline) {
-      const minutes = target.registrationMs / 60_000;
-      const why = last === null ? '' : ` The manager could not be asked: ${last.message}`;
-      return new UpgradeError(
-        EXIT.rolledBack,
-        `The delegate of ${image} did not register within ${minutes} minutes.${why}`,
-        'Look at the log of the new version; registrationMinutes is the time it is given.',
-      );
-    }
-    await sleep(everyMs);
-  }
-}
-
 /** A container is named by its name, or by the service of a compose file that it is of. Throws UpgradeError when that has several. */
 async function actualName(engine: DockerEngine, name: string): Promise<string> {
   if ((await engine.container(name)) !== null) return name;
-  const suffix = asideName('');
-  const names = new Set((await engine.namesOfService(name)).map((each) => each.replace(new RegExp(`${suffix}$`), '')));
+  const aside = new RegExp(`${ASIDE}[0-9a-f]{12}$`);
+  const names = new Set((await engine.namesOfService(name)).map((each) => each.replace(aside, '')));
   const [only = name, ...others] = names;
   if (others.length === 0) return only;
   throw new UpgradeError(
@@ -229,7 +175,7 @@ async function actualName(engine: DockerEngine, name: string): Promise<string> {
 async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null> {
   const { engine, config, target, logger } = parts;
   const { containerName } = target;
-  const aside = await engine.container(asideName(containerName));
+  const aside = await containerAside(parts);
   if (aside !== null) {
     logger.warn(`container ${containerName}: an upgrade was interrupted`);
     if (config.dryRun) {
@@ -237,10 +183,11 @@ async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null>
       return null;
     }
     const begun = await engine.container(containerName);
+    if (begun !== null && begun.Config.Labels?.[REPLACES_LABEL] !== aside.Id) throw foreign(containerName, aside);
     const failure = begun === null ? null : await beginningFailure(parts, begun);
     if (begun !== null && failure === null) {
       // An engine that was restarted may have started it again.
-      if (aside.State.Running) await engine.stop(aside.Id, GRACE_SECONDS);
+      if (aside.State.Running) await engine.stop(aside.Id, graceSecondsOf(aside));
       await engine.remove(aside.Id);
       logger.info(`container ${containerName}: the delegate registered; the old container is removed`);
     } else {
@@ -257,6 +204,23 @@ async function finishInterrupted(parts: Parts): Promise<ContainerDetails | null>
   );
 }
 
+async function containerAside({ engine, target }: Parts): Promise<ContainerDetails | null> {
+  const prefix = asideName(target.containerName, '');
+  for (const name of await engine.namesBeginningWith(prefix)) {
+    const container = await engine.container(name);
+    if (container !== null && name === asideName(target.containerName, container.Id)) return container;
+  }
+  return null;
+}
+
+function foreign(containerName: string, aside: ContainerDetails): UpgradeError {
+  return new UpgradeError(
+    EXIT.configuration,
+    `An upgrade was interrupted, and "${containerName}" is not the container that it created: the old one is "${asideName(containerName, aside.Id)}".`,
+    'Remove the one of the two that is not needed, and name the other one as before.',
+  );
+}
+
 /** Why a container that an earlier run started is no good; null when it is. */
 async function beginningFailure(parts: Parts, begun: ContainerDetails): Promise<UpgradeError | null> {
   const image = begun.Config.Image;
@@ -265,9 +229,4 @@ async function beginningFailure(parts: Parts, begun: ContainerDetails): Promise<
   // The run that started it may have ended before it could say so.
   if (begun.State.Running) await tell(parts, begun, image);
   return registrationFailure(parts, begun.Id, image, Math.min(startedAt, Date.now()));
-}
-
-function delegateNameOf({ Config, Name }: ContainerDetails): string {
-  const variable = Config.Env?.find((each) => each.startsWith('DELEGATE_NAME='));
-  return variable?.slice('DELEGATE_NAME='.length) ?? withoutSlash(Name);
 }
