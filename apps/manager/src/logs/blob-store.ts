@@ -24,6 +24,11 @@ export interface LineSpan extends Earlier {
   readonly first: number;
 }
 
+/** A stream that was closed, and what a blob has of it. */
+export interface ArchivedStream extends LineSpan {
+  readonly streamId: string;
+}
+
 /**
  * Which object of the storage is the blob of which key. An object is written down before it is made and after it is
  * replaced, so that no crash leaves one that nobody knows of.
@@ -47,12 +52,13 @@ export class BlobStore {
 
   /**
    * The object is there: it becomes the blob of its key. False when it does not, because it is empty and a blob that is not
-   * empty is there: a client that repeats an upload whose body it has already read sends nothing the second time.
+   * empty is there: a client that repeats an upload whose body it has already read sends nothing the second time. Of a
+   * stream, it becomes the blob in the moment in which the stream is done with; false when that was deleted meanwhile.
    */
-  async finish(name: string, size: number, stored: number, span: LineSpan | null = null): Promise<boolean> {
+  async finish(name: string, size: number, stored: number, source: ArchivedStream | null = null): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#finish(name, size, stored, span);
+        return await this.#finish(name, size, stored, source);
       } catch (error) {
         // Another replica finished one for the same key in the same moment.
         if (!isUniqueViolation(error) || attempt === 5) throw error;
@@ -60,8 +66,13 @@ export class BlobStore {
     }
   }
 
-  #finish(name: string, size: number, stored: number, span: LineSpan | null): Promise<boolean> {
+  #finish(name: string, size: number, stored: number, source: ArchivedStream | null): Promise<boolean> {
     return this.#database.transaction().execute(async (transaction) => {
+      // Whoever deletes a log deletes its stream, and then its blob: between the two none may come out of the stream.
+      if (source !== null && !(await finishStream(transaction, source.streamId))) {
+        await transaction.updateTable('log_blobs').set({ state: 'garbage' }).where('name', '=', name).execute();
+        return false;
+      }
       const { owner, key } = await transaction
         .selectFrom('log_blobs')
         .select(['owner', 'key'])
@@ -82,8 +93,8 @@ export class BlobStore {
         .updateTable('log_blobs')
         .set({
           ...{ state: keep ? 'garbage' : 'current', size, stored },
-          ...(span !== null && {
-            ...{ first_seq: span.first, next_seq: span.next, writers: JSON.stringify(span.writers) },
+          ...(source !== null && {
+            ...{ first_seq: source.first, next_seq: source.next, writers: JSON.stringify(source.writers) },
           }),
         })
         .where('name', '=', name)
@@ -223,6 +234,16 @@ export class BlobStore {
 function objectName(owner: string, key: LogKey): string {
   const digest = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
   return `logs/${digest(owner).slice(0, 32)}/${digest(key.bytes)}-${randomUUID()}.ndjson.gz`;
+}
+
+async function finishStream(transaction: Kysely<Schema>, id: string): Promise<boolean> {
+  const result = await transaction
+    .updateTable('log_streams')
+    .set({ state: 'closed' })
+    .where('id', '=', id)
+    .where('state', '=', 'closing')
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
 }
 
 function toBlob(row: Selectable<LogBlobRow>): Blob {

@@ -92,7 +92,8 @@ export class LogArchiver {
       for (const former of await streams.unfinishedBefore(stream)) await this.archive(former, { snapshot: true });
     }
     // A line that was being written when it was closed is there now; none comes after it.
-    const whole = (await streams.byId(stream.id)) ?? stream;
+    const whole = await streams.byId(stream.id);
+    if (whole === null) return;
     const empty = whole.next === whole.first;
     const current = await blobs.find(owner, key);
     const uploaded = !snapshot && current !== null && current.size > 0 && current.createdAt >= whole.openedAt;
@@ -110,7 +111,7 @@ export class LogArchiver {
       const { size, stored } = await storage.put(name, this.#content(stream, earlier));
       const first = earlier?.span.first ?? (stream.first > stream.base ? stream.first - 1 : stream.first);
       const writers = await lines.writersOf(stream.id);
-      await blobs.finish(name, size, stored, { first, next: stream.next, writers });
+      await blobs.finish(name, size, stored, { streamId: stream.id, first, next: stream.next, writers });
     } catch (error) {
       await blobs.abandon(name);
       throw error;

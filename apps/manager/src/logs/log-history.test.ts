@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { eventually, onBothDatabases } from '@sallyport/dev-env';
 import { idsOf, key, owner, tailRig, upTo } from '../../test/tail-rig.ts';
 import { openDatabase } from '../database/open-database.ts';
+import { logKeyOf } from './log-key.ts';
 
 // A log beyond one stream: writes that are repeated, logs that go on, and reading what has ended.
 
@@ -177,4 +178,49 @@ storeTest('a blob that a client has uploaded has no numbers, and is left to GET'
   });
   assert.deepEqual(await blobOf(rig), ['uploaded\n']);
   assert.deepEqual((await tailed(rig, 'from=1')).ids, []);
+});
+
+storeTest('a log that is deleted on its way into a blob is gone, and does not come back', async (t, database) => {
+  const rig = await tailRig(t, database);
+  const { streams, blobs, archiver, logs, caller, clock } = rig;
+  const closing = async () => {
+    if ((await streams.find(owner, key)) === null) await logs.open(caller, key, false);
+    await send(rig, 0, 4);
+    const stream = await streams.find(owner, key);
+    assert.ok(stream !== null && (await streams.close(stream.id, clock.at)));
+    return stream;
+  };
+  const gone = async () => {
+    clock.at += 120_000;
+    await archiver.sweep();
+    assert.deepEqual([await logs.blobExists(caller, key), await streams.find(owner, key, true)], [false, null]);
+    await assert.rejects(logs.deleteBlob(caller, key), { code: 'ENTITY_NOT_FOUND' });
+  };
+  await closing();
+  await logs.deleteBlob(caller, key);
+  await gone();
+  await closing();
+  await logs.deleteBlobsBelow(caller, logKeyOf('run:'));
+  await gone();
+  // Its object is there already, and is about to become the blob.
+  const { id } = await closing();
+  const object = await blobs.begin(owner, key, clock.at);
+  await logs.deleteBlob(caller, key);
+  assert.equal(await blobs.finish(object, 1, 1, { streamId: id, first: 1, next: 6, writers: {} }), false);
+  await gone();
+  await Promise.all([archiver.archive(await closing(), { snapshot: true }), logs.deleteBlob(caller, key)]);
+  await gone();
+});
+
+storeTest('a list of blobs has the logs that have ended and were not in a blob yet', async (t, database) => {
+  const rig = await tailRig(t, database);
+  await send(rig, 0, 4);
+  const stream = await rig.streams.find(owner, key);
+  assert.ok(stream !== null && (await rig.streams.close(stream.id, rig.clock.at)));
+  const listed = await rig.logs.blobsBelow(rig.caller, logKeyOf('run:'), 10);
+  assert.deepEqual(
+    listed.map((blob) => blob.key.text),
+    ['run:1'],
+  );
+  assert.deepEqual(await blobOf(rig), sent(0, 4));
 });

@@ -17,7 +17,7 @@ import type { LogCaller } from './log-authentication.ts';
 import { type LogKey, logKeyOf } from './log-key.ts';
 import { readLines } from './log-lines.ts';
 import { covers } from './log-seals.ts';
-import type { LogStream, StreamStore } from './stream-store.ts';
+import type { EndedStream, LogStream, StreamStore } from './stream-store.ts';
 
 /** Streams that `info` tells of. */
 const MAX_INFO = 1_000;
@@ -69,7 +69,7 @@ export class LogService {
 
   /** As `close` for every open stream whose key starts with the prefix and is covered; none is fine. */
   async closeBelow({ owner, under }: LogCaller, prefix: LogKey, snapshot: boolean): Promise<void> {
-    const streams = await this.#parts.streams.openBelow(owner, prefix, MAX_LOG_PREFIX_KEYS);
+    const streams = await this.#parts.streams.below(owner, prefix, 'open', MAX_LOG_PREFIX_KEYS);
     for (const stream of streams) if (covers({ under }, stream.key.text)) await this.#close(stream, snapshot);
   }
 
@@ -92,7 +92,7 @@ export class LogService {
   async info({ owner, under }: LogCaller): Promise<LogStreamInfo> {
     const { streams, live } = this.#parts;
     const now = this.#now();
-    const open = await streams.openBelow(owner, logKeyOf(under), MAX_INFO);
+    const open = await streams.below(owner, logKeyOf(under), 'open', MAX_INFO);
     return {
       streams: Object.fromEntries(
         open
@@ -133,16 +133,33 @@ export class LogService {
     return (await blobs.find(owner, key)) !== null || (await streams.find(owner, key, true))?.state === 'closing';
   }
 
+  /** Deletes what the key has of logs that have ended, in a blob or on the way there. Throws ENTITY_NOT_FOUND. */
   async deleteBlob({ owner }: LogCaller, key: LogKey): Promise<void> {
-    if (!(await this.#parts.blobs.delete(owner, key))) throw notFound(key);
+    const { streams, blobs } = this.#parts;
+    const ended = this.#forgotten(await streams.deleteEnded(owner, key));
+    if (!(await blobs.delete(owner, key)) && !ended) throw notFound(key);
   }
 
+  /** As `deleteBlob` for every key that starts with the prefix; none is fine. */
   async deleteBlobsBelow({ owner }: LogCaller, prefix: LogKey): Promise<void> {
-    await this.#parts.blobs.deleteBelow(owner, prefix);
+    const { streams, blobs } = this.#parts;
+    this.#forgotten(await streams.deleteEndedBelow(owner, prefix));
+    await blobs.deleteBelow(owner, prefix);
   }
 
+  /** Tells who reads them. True when one of them was not in a blob. */
+  #forgotten(ended: readonly EndedStream[]): boolean {
+    for (const { id } of ended) this.#parts.live.ended(id);
+    return ended.some(({ state }) => state === 'closing');
+  }
+
+  /** The blobs whose key starts with the prefix and is covered; logs that have ended are made blobs first. */
   async blobsBelow({ owner, under }: LogCaller, prefix: LogKey, limit: number): Promise<Blob[]> {
-    const found = await this.#parts.blobs.below(owner, prefix, limit);
+    const { streams, archiver, blobs } = this.#parts;
+    for (const stream of await streams.below(owner, prefix, 'closing', limit)) {
+      if (covers({ under }, stream.key.text)) await archiver.archive(stream, { snapshot: false });
+    }
+    const found = await blobs.below(owner, prefix, limit);
     return found.filter(({ key }) => covers({ under }, key.text));
   }
 

@@ -21,6 +21,8 @@ export interface LogStream {
   readonly writtenAt: number;
 }
 
+export type EndedStream = Pick<LogStreamRow, 'id' | 'state'>;
+
 /** What a key's log begins after, when it goes on with an earlier one that is a blob by now. */
 export interface Earlier {
   readonly next: number;
@@ -103,17 +105,43 @@ export class StreamStore {
     return rows.map(toStream);
   }
 
-  /** Open streams whose key starts with the prefix, at most `limit`, in the order of their keys. */
-  async openBelow(owner: string, prefix: LogKey, limit: number): Promise<LogStream[]> {
+  /** Streams in that state whose key starts with the prefix, at most `limit`, in the order of their keys. */
+  async below(owner: string, prefix: LogKey, state: 'open' | 'closing', limit: number): Promise<LogStream[]> {
     let query = this.#database
       .selectFrom('log_streams')
       .selectAll()
       .where('owner', '=', owner)
-      .where('state', '=', 'open')
+      .where('state', '=', state)
       .where('key', '>=', prefix.bytes);
     const after = prefix.afterAll();
     if (after !== null) query = query.where('key', '<', after);
     return (await query.orderBy('key').limit(limit).execute()).map(toStream);
+  }
+
+  /**
+   * Forgets the key's streams that have ended, with their lines, and returns them. One that is on its way into a blob does not
+   * become one any more: whoever stores it finds it gone.
+   */
+  async deleteEnded(owner: string, key: LogKey): Promise<EndedStream[]> {
+    return this.#database
+      .deleteFrom('log_streams')
+      .where('owner', '=', owner)
+      .where('key', '=', key.bytes)
+      .where('state', '<>', 'open')
+      .returning(['id', 'state'])
+      .execute();
+  }
+
+  /** As `deleteEnded`, for every key that starts with the prefix. */
+  async deleteEndedBelow(owner: string, prefix: LogKey): Promise<EndedStream[]> {
+    let query = this.#database
+      .deleteFrom('log_streams')
+      .where('owner', '=', owner)
+      .where('state', '<>', 'open')
+      .where('key', '>=', prefix.bytes);
+    const after = prefix.afterAll();
+    if (after !== null) query = query.where('key', '<', after);
+    return query.returning(['id', 'state']).execute();
   }
 
   /** Ends an open stream; false when it is not open any more. From here on no line is added. */
