@@ -25,12 +25,12 @@ export function imageFault(image: string): string | undefined {
   return `mTLS needs an immutable image: "${image}" ${found}; set a tag of the form yy.mm.xxxxx or yy.mm.xxxxx.minimal first.`;
 }
 
-/** That an image which a variable names could not be looked at. */
-export function unknownImage(image: string, at: Place): Problem {
+/** That an image which a variable or a file names could not be looked at. */
+export function unknownImage(image: string, at: Place, origin = `"${image}", which a variable fills in`): Problem {
   return {
     code: 'EXTERNAL_VALUE',
     at,
-    message: `The image is "${image}", which a variable fills in: whether its tag is immutable is not known, and mTLS needs that.`,
+    message: `The image is ${origin}: whether its tag is immutable is not known, and mTLS needs that.`,
     remedy: 'See to it that the tag has the form yy.mm.xxxxx or yy.mm.xxxxx.minimal.',
   };
 }

@@ -5,7 +5,7 @@ import { EditableText } from './edit/editable-text.ts';
 import type { YamlCursor } from './edit/yaml-cursor.ts';
 import { YamlFile } from './edit/yaml-file.ts';
 import { detectForm, type ManifestForm } from './form.ts';
-import { assignment, helmCommands } from './helm/command.ts';
+import { helmCommands, knownValue, nameOf } from './helm/command.ts';
 import { valuesOf } from './helm/values.ts';
 import { mountedFiles } from './kubernetes/mounted-files.ts';
 import { objectsOf } from './kubernetes/objects.ts';
@@ -120,11 +120,11 @@ function fromRunCommands(source: EditableText): DelegateDescription[] {
 
 function fromHelmCommands(source: EditableText): DelegateDescription[] {
   return helmCommands(source.text).map((helm) => ({
-    name: assignment(helm, 'delegateName')?.value ?? helm.release.value,
+    name: nameOf(helm),
     namespace: helm.namespace,
     line: source.originalPosition(helm.command.words[0]?.start ?? 0).line,
-    image: assignment(helm, 'delegateDockerImage')?.value,
-    environment: chartEnvironment((key) => assignment(helm, key)?.value),
+    image: knownValue(helm, 'delegateDockerImage'),
+    environment: chartEnvironment((key) => knownValue(helm, key)),
     files: [],
   }));
 }

@@ -9,16 +9,16 @@ import { imageFault, unknownImage } from '../image-tag.ts';
 import { ManifestError, type ManifestErrorCode } from '../manifest-error.ts';
 import type { MigrateOptions, Migration } from '../migration.ts';
 import { report, warningsFrom } from '../migration-report.ts';
+import {
+  assignmentsIn,
+  effective,
+  type HelmAssignment,
+  isSettingFlag,
+  outside,
+  overMap,
+  writtenValue,
+} from './assignments.ts';
 import { certificateCompanion, secretNameFor, secretStep } from './chart-secret.ts';
-
-/** `--set key=value` on a helm command line, and where the value stands in its word. */
-export interface HelmAssignment {
-  readonly key: string;
-  readonly value: string;
-  readonly word: ShellWord;
-  readonly from: number;
-  readonly to: number;
-}
 
 export interface HelmCommand {
   readonly command: ShellCommand;
@@ -35,7 +35,7 @@ export interface HelmCommandScene {
   readonly secretName: string | undefined;
 }
 
-export const helmCommandRules: readonly Rule<HelmCommandScene>[] = [managerEndpoint, secretName];
+export const helmCommandRules: readonly Rule<HelmCommandScene>[] = [mapsReplaced, managerEndpoint, secretName];
 
 /** Migrates the `helm upgrade` or `helm install` command of a delegate: both values become `--set` options. */
 export function migrateHelmCommand(text: string, endpoint: Endpoint, options: MigrateOptions): Migration {
@@ -43,11 +43,14 @@ export function migrateHelmCommand(text: string, endpoint: Endpoint, options: Mi
   const chosen = chooseCommand(text, options.delegate);
   const index = helmCommands(text).findIndex((helm) => helm.release.start === chosen.release.start);
   const image = assignment(chosen, 'delegateDockerImage');
-  const fault = image && !image.word.expands ? imageFault(image.value) : undefined;
+  const fault = image && !outside(image) ? imageFault(image.value) : undefined;
   if (image && fault) throw refuse(source, 'IMAGE_NOT_IMMUTABLE', fault, image.word);
+  const over = overMap(chosen.assignments, 'mTLS.secretName');
+  if (over) throw refuse(source, 'SHAPE_UNSUPPORTED', overMapMessage(over), over.word);
 
-  const name = assignment(chosen, 'delegateName')?.value ?? chosen.release.value;
-  const present = assignment(chosen, 'mTLS.secretName')?.value;
+  const name = nameOf(chosen);
+  const secret = assignment(chosen, 'mTLS.secretName');
+  const present = secret?.flag === '--set-file' ? undefined : secret?.value;
   const wanted = secretNameFor(name, present, options, (code, message) =>
     refuse(source, code, message, chosen.release),
   );
@@ -60,7 +63,7 @@ export function migrateHelmCommand(text: string, endpoint: Endpoint, options: Mi
   const applied = settle({ source, parts: [] }, read, inOrder(helmCommandRules));
   const left = [...helmCommandRules.flatMap((rule) => [...rule(read())]), ...valueFileAdvice(read().helm)];
   const place = placeOf(read().helm.release);
-  if (image?.word.expands) left.push(unknownImage(image.value, place));
+  if (image && outside(image)) left.push(unknownImage(image.value, place, `from ${outside(image)}`));
   return {
     form: 'helm-command',
     text: source.text,
@@ -130,7 +133,7 @@ function parseHelm(command: ShellCommand): HelmCommand | undefined {
     const holder = equals === -1 ? words[++index] : word;
     const from = equals === -1 ? 0 : equals + 1;
     if (!holder) break;
-    if (flag === '--set' || flag === '--set-string') assignments.push(...assignmentsIn(holder, from));
+    if (isSettingFlag(flag)) assignments.push(...assignmentsIn(flag, holder, from));
     if (flag === '-f' || flag === '--values') valueFiles.push(holder.value.slice(from));
     if (flag === '-n' || flag === '--namespace') namespace = holder.value.slice(from);
   }
@@ -142,28 +145,15 @@ function parseHelm(command: ShellCommand): HelmCommand | undefined {
   return isDelegate ? { command, release, assignments, valueFiles, namespace } : undefined;
 }
 
-/** `a=b,c=d` in one word; `\,` is a comma inside a value. */
-function assignmentsIn(word: ShellWord, start: number): HelmAssignment[] {
-  const found: HelmAssignment[] = [];
-  for (const match of word.value.slice(start).matchAll(/(?:^|,)((?:\\.|[^,\\])*)/g)) {
-    const text = match[1] ?? '';
-    const equals = text.indexOf('=');
-    if (equals === -1) continue;
-    const from = start + match.index + match[0].length - text.length + equals + 1;
-    found.push({
-      key: text.slice(0, equals),
-      value: text.slice(equals + 1),
-      word,
-      from,
-      to: from + text.length - equals - 1,
-    });
-  }
-  return found;
+/** The option whose value Helm uses for a key. */
+export function assignment({ assignments }: HelmCommand, key: string): HelmAssignment | undefined {
+  return effective(assignments, key);
 }
 
-/** With one key set twice the last one counts. */
-export function assignment({ assignments }: HelmCommand, key: string): HelmAssignment | undefined {
-  return assignments.findLast((each) => each.key === key);
+/** What Helm uses for a key, as far as the command line holds it. */
+export function knownValue(helm: HelmCommand, key: string): string | undefined {
+  const found = assignment(helm, key);
+  return found && !outside(found) ? found.value : undefined;
 }
 
 function* managerEndpoint({ text, helm, endpoint }: HelmCommandScene): Iterable<Problem> {
@@ -192,13 +182,13 @@ function* set(
 ): Iterable<Problem> {
   const present = assignment(helm, key);
   const remedy = `Set ${key} to ${value}.`;
-  if (present?.word.expands) {
-    const message = `${key} comes from a variable of the shell (${present.value}).`;
+  const origin = present && outside(present);
+  if (present && origin) {
     yield {
       code: 'EXTERNAL_VALUE',
       at: placeOf(present.word),
-      message,
-      remedy: `Give that variable the value ${value}.`,
+      message: `${key} comes from ${origin}.`,
+      remedy: `Give that ${present.word.expands ? 'variable' : 'file'} the value ${value}.`,
     };
     return;
   }
@@ -212,11 +202,31 @@ function* set(
       what: present ? `set ${key} to ${value}` : `added --set ${key}=${value}`,
       edits: [
         present
-          ? setInWord(present.word, present.from, present.to, value)
+          ? setInWord(present.word, present.from, present.to, inPlace(present, value))
           : insertAfter(text, helm.command, last, [`--set ${key}=${value}`]),
       ],
     }),
   };
+}
+
+function inPlace({ flag, word, from }: HelmAssignment, value: string): string {
+  return writtenValue(flag, value, word.value[from - 1] === '"');
+}
+
+/** `--set mTLS=null` and its like: Helm takes the whole map for that, and no mTLS.secretName beside it. */
+function* mapsReplaced({ helm }: HelmCommandScene): Iterable<Problem> {
+  const over = overMap(helm.assignments, 'mTLS.secretName');
+  if (!over) return;
+  yield {
+    code: 'HELM_SECRET_MISSING',
+    at: placeOf(over.word),
+    message: overMapMessage(over),
+    remedy: `Take "${over.flag} ${over.key}=..." out.`,
+  };
+}
+
+function overMapMessage({ flag, key, value }: HelmAssignment): string {
+  return `${flag} sets "${key}" as a whole (${value}), and mTLS.secretName is a part of it: take that option out first.`;
 }
 
 function* valueFileAdvice(helm: HelmCommand): Iterable<Problem> {
@@ -234,7 +244,6 @@ function* valueFileAdvice(helm: HelmCommand): Iterable<Problem> {
 function chooseCommand(text: string, wanted: string | undefined): HelmCommand {
   const found = helmCommands(text);
   const source = new EditableText(text);
-  const nameOf = (helm: HelmCommand) => assignment(helm, 'delegateName')?.value ?? helm.release.value;
   const matching =
     wanted === undefined ? found : found.filter((helm) => nameOf(helm) === wanted || helm.release.value === wanted);
   const [chosen, another] = matching;
@@ -259,6 +268,12 @@ function chooseCommand(text: string, wanted: string | undefined): HelmCommand {
     `The commands install several delegates: ${list}. Say which one is meant with --delegate NAME.`,
     another?.release ?? chosen.release,
   );
+}
+
+/** The delegate's name; a file is not looked into, and the release stands for what it says. */
+export function nameOf(helm: HelmCommand): string {
+  const found = assignment(helm, 'delegateName');
+  return found && found.flag !== '--set-file' ? found.value : helm.release.value;
 }
 
 function placeOf(word: ShellWord): Place {

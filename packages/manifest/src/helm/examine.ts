@@ -7,7 +7,7 @@ import { YamlFile } from '../edit/yaml-file.ts';
 import type { Place, Problem } from '../finding.ts';
 import { imageFault } from '../image-tag.ts';
 import { yamlFaults } from '../yaml-refusals.ts';
-import { assignment, helmCommandRules, helmCommands } from './command.ts';
+import { assignment, helmCommandRules, helmCommands, knownValue } from './command.ts';
 import { valuesOf, valuesRules } from './values.ts';
 
 export function examineHelmValues(source: EditableText, context: CheckContext): Examination[] {
@@ -56,7 +56,7 @@ export function examineHelmCommand(source: EditableText, context: CheckContext):
       const helm = helmCommands(source.text)[index];
       if (!helm) return [];
       const manager = assignment(helm, 'managerEndpoint');
-      const known = manager?.word.expands ? undefined : manager?.value;
+      const known = knownValue(helm, 'managerEndpoint');
       const begun = Boolean(assignment(helm, 'mTLS.secretName')?.value);
       const scene = { text: source.text, helm, endpoint: contextEndpoint(context, known), secretName: undefined };
       const place: Place = { part: wholeFile, offset: (manager?.word ?? helm.release).start };
@@ -67,7 +67,7 @@ export function examineHelmCommand(source: EditableText, context: CheckContext):
           helmCommandRules.flatMap((rule) => [...rule(scene)]),
           begun,
         ),
-        ...image(tag?.word.expands ? undefined : tag?.value, tagPlace, begun || context.mode === 'STRICT'),
+        ...image(knownValue(helm, 'delegateDockerImage'), tagPlace, begun || context.mode === 'STRICT'),
         ...managerFault(known, place, begun),
         ...plainInStrict(context, begun || helm.valueFiles.length > 0, place, helm.release.value),
       ];

@@ -1,0 +1,1 @@
+helm upgrade -i d1 charts/harness-delegate-ng --set-json "{\"delegateDockerImage\": \"registry.example.com/delegate:latest\"}"
