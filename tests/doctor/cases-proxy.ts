@@ -121,6 +121,16 @@ export const PROXY_CASES: readonly Case[] = [
     broken: async (rig) => ({ ...(await through(SILENT)(rig)), limits: IMPATIENT }),
   },
   {
+    name: 'the proxy hangs in its own TLS handshake',
+    cause: 'proxy',
+    says: /^The proxy https:\/\/localhost:\d+ takes TCP connections, but does not answer the TLS handshake\.$/,
+    does: /^Set PROXY_SCHEME=http/,
+    broken: async (rig) => ({
+      ...throughTls(rig, await tcpServer(rig.closing, () => undefined)),
+      limits: IMPATIENT,
+    }),
+  },
+  {
     name: 'the proxy hangs up',
     cause: 'proxy',
     says: /ended the connection when it was asked for a tunnel/,

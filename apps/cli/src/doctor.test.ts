@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -145,4 +146,28 @@ test('an option that cannot be meant is refused before anything is looked at', a
   assert.match((await doctor(['--user', 'root'])).stderr, /Give UID or UID:GID/);
   assert.match((await doctor(['--delegate', 'edge-1'])).stderr, /--delegate needs --from-manifest/);
   assert.match((await doctor(['--env-file', file('empty.env', '\n')])).stderr, /holds no NAME=value line/);
+});
+
+test('a manifest that cannot be read ends it with 2 and says what to do about it, a named pipe too', async () => {
+  const circular =
+    'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: &s {containers: &c [*c], volumes: *s}}}\n';
+  for (const [text, part] of [
+    ['', /is no manifest of a delegate in a form that is known here/],
+    ['hello: 1\n', /is no manifest of a delegate in a form that is known here/],
+    ['apiVersion: apps/v1\nkind: Deployment\nspec: [\n', /unreadable\.yaml:\d+:\d+: /],
+    [circular, /delegate/],
+  ] as const) {
+    const { exit, stdout, stderr } = await doctor(['--from-manifest', file('unreadable.yaml', text)]);
+    assert.deepEqual([exit, stdout], [2, ''], stderr);
+    assert.match(stderr, part);
+    assert.match(stderr, /remedy: (Name |Mend it there)/);
+    assert.ok(!stderr.includes('Nothing was written'));
+  }
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const option of ['--from-manifest', '--env-file']) {
+    const { exit, stderr } = await doctor([option, pipe]);
+    assert.equal(exit, 2);
+    assert.match(stderr, /pipe is a named pipe/);
+  }
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -90,4 +91,15 @@ test('a file without an end is given up, and a small one is read whole', async (
   writeFileSync(at('whole'), Buffer.alloc(1_048_576, 7));
   assert.equal((await readLocalFile(at('whole'))).length, 1_048_576);
   assert.equal((await readLocalFile('/dev/null')).length, 0);
+});
+
+test('a named pipe is refused before it is opened, for nobody may ever write into it', async (t) => {
+  const at = folderOf(t);
+  execFileSync('mkfifo', [at('pipe')]);
+  await assert.rejects(readLocalFile(at('pipe')), refused('USAGE', /pipe is a named pipe, not a file/));
+});
+
+test('the content of a key in the place of its path is not repeated', async () => {
+  const content = `-----BEGIN PRIVATE KEY-----\nabc`;
+  await assert.rejects(readLocalFile(content), refused('USAGE', /^A path was expected/));
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { holdsFileContent } from '@sallyport/client';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -14,9 +15,19 @@ export interface NewFile {
   readonly secret: boolean;
 }
 
-/** Reads a small file, or what a pipe brings. Throws a usage error that names it. */
+/** Where a shell puts what it pipes to us, `<(command)` included. */
+const GIVEN_BY_SHELL = /^\/(?:dev\/(?:stdin|fd\/\d+)|proc\/(?:self|\d+)\/fd\/\d+)$/;
+
+/** Reads a small file, or what a pipe of the shell brings. Throws a usage error that names it. */
 export async function readLocalFile(path: string): Promise<Buffer> {
+  if (holdsFileContent(path)) {
+    throw usageError('A path was expected, and the content of a file was given.', 'Give the path of the file instead.');
+  }
   try {
+    // Opening a named pipe waits for somebody to write into it, for ever.
+    if (!GIVEN_BY_SHELL.test(path) && (await stat(path)).isFIFO()) {
+      throw usageError(`${path} is a named pipe, not a file.`, 'Name a file, or pipe the text to /dev/stdin.');
+    }
     const handle = await open(path, 'r');
     try {
       return await readUpToLimit(handle, path);

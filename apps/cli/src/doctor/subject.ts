@@ -1,9 +1,8 @@
 import { dirname } from 'node:path';
 import type { DoctorInput, FileSource, FileUser } from '@sallyport/doctor';
+import type { ManifestError } from '@sallyport/manifest';
 import { readLocalText } from '../cert/local-files.ts';
-import { usageError } from '../errors.ts';
-import { readManifestFile } from '../manifest/manifest-file.ts';
-import { refusing } from '../manifest/refused.ts';
+import { type CliError, usageError } from '../errors.ts';
 
 export interface SubjectOptions {
   readonly fromManifest?: string;
@@ -39,12 +38,13 @@ async function fromManifest(
   given: Variables,
   elsewhere: FileSource | undefined,
 ): Promise<Pick<DoctorInput, 'environment' | 'files' | 'manifest'>> {
-  const [{ describedDelegate }, { readManifest }] = await Promise.all([
+  const [{ describedDelegate }, { ManifestError, readManifest }] = await Promise.all([
     import('@sallyport/doctor'),
     import('@sallyport/manifest'),
   ]);
-  const { text } = await readManifestFile(file);
-  const { delegates } = refusing(file, () => readManifest(text));
+  const text = await readLocalText(file);
+  const unreadable = (error: unknown): unknown => (error instanceof ManifestError ? noManifest(file, error) : error);
+  const { delegates } = attempt(() => readManifest(text), unreadable);
   const named = name === undefined ? delegates : delegates.filter((delegate) => delegate.name === name);
   const [delegate, ...others] = named;
   const names = delegates.map((each) => each.name).join(', ');
@@ -53,8 +53,27 @@ async function fromManifest(
     throw usageError(what, names === '' ? 'Name a manifest with a delegate.' : `It describes: ${names}.`);
   }
   if (others.length > 0) throw usageError(`${file} describes several delegates.`, `Give --delegate: ${names}.`);
-  const described = describedDelegate(text, delegate, { folder: dirname(file), elsewhere });
+  const described = attempt(() => describedDelegate(text, delegate, { folder: dirname(file), elsewhere }), unreadable);
   return { ...described, environment: { ...described.environment, ...given } };
+}
+
+function attempt<T>(work: () => T, explain: (error: unknown) => unknown): T {
+  try {
+    return work();
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+function noManifest(file: string, { code, line, column, message }: ManifestError): CliError {
+  const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
+  const detail = `${code} ${place}`;
+  if (code === 'FORM_UNKNOWN') {
+    const forms = 'a Kubernetes manifest, Helm values, a helm or docker run command, or a compose file';
+    const remedy = `Name ${forms} with --from-manifest, or give the environment with --env-file.`;
+    return usageError(`${file} is no manifest of a delegate in a form that is known here.`, remedy, detail);
+  }
+  return usageError(`${place}: ${message}`, 'Mend it there, and run the doctor again.', detail);
 }
 
 /** `NAME=value` lines, as `env` prints them and `docker run --env-file` reads them: nothing is unquoted. */

@@ -63,6 +63,11 @@ export function explainTunnel(proxy: ProxySettings, target: string, failure: Ste
     const remedy = `Ask whoever runs the proxy to allow CONNECT to ${target}, or list the host in NO_PROXY.`;
     return { what: `${name} refused a tunnel to ${target} (${status}).`, remedy };
   }
+  if (code === 'PROXY_SILENT_HANDSHAKE') {
+    const remedy =
+      'Set PROXY_SCHEME=http (or http:// in HTTPS_PROXY) if it does not speak TLS itself; else look at the proxy, its load and its log.';
+    return { what: `${name} takes TCP connections, but does not answer the TLS handshake.`, remedy };
+  }
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH/.test(code)) {
     return { what: `${name} does not speak TLS.`, remedy: 'Set PROXY_SCHEME=http (or http:// in HTTPS_PROXY).' };
   }

@@ -99,7 +99,10 @@ async function openTunnel(route: Route, proxy: ProxySettings, tcp: Socket): Prom
       ...(name === null ? {} : { servername: name }),
     });
     const shaken = await bounded(secured(secure), signal, () => tcp.destroy());
-    if (!shaken.ok) return failed(`PROXY_${shaken.failure.code}`);
+    if (!shaken.ok) {
+      const { code } = shaken.failure;
+      return failed(code === 'TIMEOUT' ? 'PROXY_SILENT_HANDSHAKE' : `PROXY_${code}`);
+    }
     askedForCertificate = secure.getSharedSigalgs().length > 0;
     socket = secure;
   }
