@@ -84,7 +84,7 @@ managerTest('a version reaches the canary first, then the rest, and never goes b
   ]);
   assert.deepEqual(await rest.told('harness/delegate:24.03.1'), ['harness/delegate:24.03.1', false], 'a downgrade');
   assert.deepEqual(await rest.told('harness/delegate:24.01.1.minimal'), ['harness/delegate:24.02.1.minimal', true]);
-  assert.deepEqual(await rest.told('harness/delegate:latest'), ['harness/delegate:24.02.1', true]);
+  assert.deepEqual(await rest.told('harness/delegate:latest'), ['harness/delegate:latest', false], 'of unknown age');
   for (const [tag, told] of [
     ['24.01.1', 'harness/delegate:24.02.1'],
     ['24.02.1', '24.02.1'],
@@ -289,6 +289,7 @@ managerTest('a delegate that was rolled back is not told to take the version aga
   assert.deepEqual(await rig.told(from, 'edge'), [from, false]);
   const own = await rig.admin('GET', '/upgrades/account');
   assert.equal(own.body['resource']?.['attempts']?.[0]?.['outcome'], 'UNHEALTHY');
+  assert.equal(await rig.stateOf('edge'), 'SYNCHRONIZING', 'it is not at the version');
 });
 
 managerTest('an image that comes through a mirror is the published one', async (t, dev) => {
@@ -310,16 +311,53 @@ managerTest('an image that comes through a mirror is the published one', async (
   assert.deepEqual([attempts.length, ...new Set(attempts.map(({ outcome }) => outcome))], [3, 'HEALTHY']);
 });
 
+managerTest(
+  'an image that names no version has the one of its delegate, and is left when nobody knows it',
+  async (t, dev) => {
+    const rig = await UpgradeRig.create(t, dev, 'no-version', clock);
+    const to = 'harness/delegate:24.10.5';
+    await rig.published(to, 'stable', { force: true });
+    const images = ['harness/delegate:latest', 'harness/delegate', `harness/delegate:latest@${DIGEST}`];
+    const all = async (name: string, told: boolean) => {
+      for (const image of images) assert.deepEqual(await rig.told(image, name), [told ? to : image, told], image);
+    };
+    await all('absent', false);
+    await rig.delegate('newer', '24.11.1');
+    await all('newer', false);
+    const { body } = await rig.check(images[0] ?? '', 'newer');
+    assert.match(
+      String(body['resource']?.['reason']),
+      /latest stays.*its delegate reports the newer version 24\.11\.1/,
+    );
+    await rig.delegate('strange', '0.1.0');
+    await all('strange', false);
+    assert.equal(await rig.stateOf('strange'), 'SYNCHRONIZING');
+    await rig.delegate('older', '24.09.1');
+    await all('older', true);
+    const answer = (await rig.check(images[0] ?? '', 'older')).body['resource'];
+    assert.equal(answer?.['currentVersion'], '24.09.1');
+    assert.deepEqual(await rig.told(images[0] ?? ''), [images[0], false], 'about several: the newest counts');
+    for (const tag of ['v24.11.1', '24.11.1-ubi'])
+      assert.deepEqual(await rig.told(`harness/delegate:${tag}`, 'older'), [`harness/delegate:${tag}`, false]);
+    assert.deepEqual(await rig.told('harness/delegate:v24.09.1', 'absent'), [to, true]);
+    const pinned = `harness/delegate@${DIGEST}`;
+    assert.deepEqual(await rig.told(pinned, 'older'), [pinned, false], 'a pin is not taken away');
+    await rig.published(to, 'stable', { force: true, allowOlder: true });
+    await all('newer', true);
+    assert.deepEqual(await rig.told(pinned, 'older'), [to, true], 'older is meant');
+  },
+);
+
 managerTest('one account does not stop the others’ upgrades while their upgraders are silent', async (t, dev) => {
   const rig = await UpgradeRig.create(t, dev, 'only-caller', clock);
   const silent = await UpgradeRig.create(t, dev, 'silent', clock);
-  const [from, to] = ['harness/delegate:24.10.3', 'harness/delegate:24.10.4'];
-  await silent.delegate('edge', '24.10.3');
+  const [from, to] = ['harness/delegate:24.10.7', 'harness/delegate:24.10.8'];
+  await silent.delegate('edge', '24.10.7');
   await silent.told(from, 'edge');
   clock.advance(91);
   await rig.published(to, 'stable', { force: true });
   for (const name of ['a', 'b', 'c']) {
-    await rig.delegate(name, '24.10.3');
+    await rig.delegate(name, '24.10.7');
     for (const tag of [from, to, from]) await rig.told(tag, name);
   }
   const release = await rings(dev);

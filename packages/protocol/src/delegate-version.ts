@@ -20,11 +20,19 @@ export function compareDelegateVersions(a: DelegateVersion, b: DelegateVersion):
   return a.year - b.year || a.month - b.month || a.build - b.build;
 }
 
+/** Around the version of an image that somebody built or tagged anew: `v25.09.1`, `25.09.1-ubi`, `25.09.1.minimal-2`. */
+const AROUND = /^v?(\d{2}\.\d{2}\.\d{1,9}(?:\.minimal)?)(?:[-_+.].*)?$/;
+
+/** The version that a tag names, also with what others write around it. Null when it names none, such as `latest`. */
+export function versionInTag(tag: string | null): DelegateVersion | null {
+  return parseDelegateVersion(AROUND.exec(tag ?? '')?.[1] ?? '');
+}
+
 /**
  * True when going from the tag `from` to the tag `to` is a step back. False when one of them names no version: then nothing
  * can be said about their age.
  */
 export function isOlderTag(to: string | null, from: string | null): boolean {
-  const [newer, present] = [parseDelegateVersion(to ?? ''), parseDelegateVersion(from ?? '')];
+  const [newer, present] = [versionInTag(to), versionInTag(from)];
   return newer !== null && present !== null && compareDelegateVersions(newer, present) < 0;
 }

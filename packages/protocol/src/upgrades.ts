@@ -30,6 +30,10 @@ export const UpgradeCheck = Type.Object({
   shouldUpgrade: Type.Boolean(),
   /** There and true when the image is an older one on purpose. */
   allowOlder: Type.Optional(Type.Boolean()),
+  /** The version that the delegate itself reports, where its image names none. */
+  currentVersion: Type.Optional(Type.String()),
+  /** Why another image is published and is not to be taken. */
+  reason: Type.Optional(Type.String()),
 });
 export type UpgradeCheck = Static<typeof UpgradeCheck>;
 

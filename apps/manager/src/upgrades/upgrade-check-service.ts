@@ -2,11 +2,13 @@ import {
   type DelegateRegistered,
   formatImageReference,
   type ImageReference,
+  isOlderTag,
   isWhatIsWantedOrMirrored,
   parseDelegateVersion,
   parseImageReference,
   type UpgradeCheck,
   type UpgradeComponent,
+  versionInTag,
 } from '@sallyport/protocol';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../clock.ts';
@@ -40,6 +42,8 @@ export interface RegisteredQuery {
   readonly since: number;
 }
 
+const HELD_BACK: Wanted = { change: false, isCurrent: false };
+
 /** Answers upgraders, and remembers what they were told. */
 export class UpgradeCheckService {
   readonly #parts: UpgradeCheckParts;
@@ -72,16 +76,31 @@ export class UpgradeCheckService {
     const stored = component === 'DELEGATE' ? await this.#overrides.find(accountId) : null;
     const override = inForce(stored, now, release?.sequence ?? 0);
     const name = await this.#knownName(accountId, delegateName);
-    let wanted = wantedImage({ current, release, override });
+    const running =
+      component === 'UPGRADER' || versionInTag(current.tag) !== null
+        ? null
+        : await this.#reportedVersion(accountId, delegateName);
+    const first = wantedImage({ current, running, release, override });
+    let wanted = first;
     if (component === 'DELEGATE' && release !== null) {
       const key = { releaseId: release.id, accountId, delegateName: name };
       wanted = await this.#watched(wanted, key, release, current, now);
     }
     await this.#checks.record(accountId, component, {
-      ...{ delegateName: name, tag: current.tag ?? '', at: now, isCurrent: !wanted.change },
+      ...{ delegateName: name, tag: current.tag ?? '', at: now, isCurrent: !first.change && first.isCurrent },
     });
-    if (!wanted.change) return { imageTag: currentImage, shouldUpgrade: false };
-    return { imageTag: wanted.image, shouldUpgrade: true, ...(wanted.isOlder && { allowOlder: true }) };
+    if (!wanted.change) {
+      return {
+        imageTag: currentImage,
+        shouldUpgrade: false,
+        ...(wanted.reason !== undefined && { reason: wanted.reason }),
+      };
+    }
+    return {
+      ...{ imageTag: wanted.image, shouldUpgrade: true },
+      ...(wanted.isOlder && { allowOlder: true }),
+      ...(running !== null && { currentVersion: running }),
+    };
   }
 
   /** Whether a delegate of the account is there with the image: for who has replaced its container and can put the old one back. */
@@ -117,10 +136,10 @@ export class UpgradeCheckService {
     if (before?.outcome === 'WAITING' && before.takenAt !== null) {
       // It had it and is back at the old one: whoever upgraded it rolled back.
       await this.#parts.judge.decide(before, 'UNHEALTHY');
-      return { change: false };
+      return HELD_BACK;
     }
-    if (before !== null && hasFailed(before) && (before.decidedAt ?? 0) >= release.judgedFrom) return { change: false };
-    if ((await this.#parts.judge.badInAccount(release, key.accountId)) !== null) return { change: false };
+    if (before !== null && hasFailed(before) && (before.decidedAt ?? 0) >= release.judgedFrom) return HELD_BACK;
+    if ((await this.#parts.judge.badInAccount(release, key.accountId)) !== null) return HELD_BACK;
     await this.#attempts.offer(key, formatImageReference(current), wanted.image, now, judgeAt);
     return wanted;
   }
@@ -129,6 +148,18 @@ export class UpgradeCheckService {
   async #knownName(accountId: string, name: string): Promise<string> {
     if (name === '') return '';
     return (await this.#instances(accountId, name)).length > 0 ? name : '';
+  }
+
+  /** The newest version that instances of the delegate report; those of all delegates when the caller names none. */
+  async #reportedVersion(accountId: string, delegateName: string): Promise<string | null> {
+    await this.#parts.presence.flush();
+    const fleet = await this.#parts.delegates.ofAccount(accountId, this.#now());
+    const instances = fleet.filter(({ name }) => delegateName === '' || name === delegateName);
+    const connected = instances.filter((instance) => this.#isConnected(instance));
+    const versions = (connected.length > 0 ? connected : instances).map(({ version }) => version);
+    return versions
+      .filter((version) => versionInTag(version) !== null)
+      .reduce<string | null>((newest, each) => (newest === null || isOlderTag(newest, each) ? each : newest), null);
   }
 
   async #instances(accountId: string, name: string): Promise<Delegate[]> {

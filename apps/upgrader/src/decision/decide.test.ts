@@ -13,8 +13,18 @@ const CURRENT = 'harness/delegate:25.08.86600';
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
 
 /** What is done about an answer: the image that is set, or the action. */
-function outcome(imageTag: string, policy: Partial<ImagePolicy> = {}, allowOlder?: boolean, current = CURRENT): string {
-  const answer = { imageTag, shouldUpgrade: true, ...(allowOlder !== undefined && { allowOlder }) };
+function outcome(
+  imageTag: string,
+  policy: Partial<ImagePolicy> = {},
+  allowOlder?: boolean,
+  current = CURRENT,
+  currentVersion?: string,
+): string {
+  const answer = {
+    ...{ imageTag, shouldUpgrade: true },
+    ...(allowOlder !== undefined && { allowOlder }),
+    ...(currentVersion !== undefined && { currentVersion }),
+  };
   const decision = decide(current, answer, { ...POLICY, ...policy });
   return decision.action === 'set' ? decision.image : decision.action;
 }
@@ -64,11 +74,29 @@ test('an older version is taken only when the manager says that older is meant, 
   assert.equal(outcome('harness/delegate:latest'), 'refuse', 'nobody knows how old that is');
   assert.equal(outcome('harness/delegate:latest', {}, true), 'harness/delegate:latest');
   assert.equal(outcome('harness/delegate:latest', { acceptOlder: false }, true), 'refuse');
-  assert.equal(
-    outcome('harness/delegate:25.01.1', {}, undefined, 'harness/delegate:latest'),
-    'harness/delegate:25.01.1',
-  );
   assert.equal(outcome('harness/delegate:25.09.1', { acceptOlder: false }, true), 'harness/delegate:25.09.1');
+});
+
+test('an image without a version has the one that its delegate reports, and without one it is left', () => {
+  const image = 'harness/delegate:25.09.1';
+  for (const current of ['harness/delegate:latest', 'harness/delegate', `harness/delegate:latest@${DIGEST}`]) {
+    assert.equal(outcome(image, {}, undefined, current), 'refuse', 'nobody knows how old it is');
+    assert.equal(outcome(image, {}, undefined, current, '25.10.1'), 'refuse', 'newer');
+    assert.equal(outcome(image, {}, undefined, current, '25.08.1'), image);
+    assert.equal(outcome(image, {}, true, current), image, 'older is meant');
+    assert.equal(outcome(image, { acceptOlder: false }, true, current), 'refuse');
+  }
+  for (const current of ['v25.10.1', '25.10.1-ubi', 'v25.10.1.minimal-2'].map((tag) => `harness/delegate:${tag}`)) {
+    assert.equal(outcome(image, {}, undefined, current, '25.08.1'), 'refuse', current);
+    assert.equal(outcome('harness/delegate:25.11.1', {}, undefined, current), 'harness/delegate:25.11.1');
+  }
+  const pinned = `harness/delegate@${DIGEST}`;
+  assert.equal(outcome(image, {}, undefined, pinned, '25.08.1'), 'refuse', 'the digest would be taken away');
+  assert.equal(outcome(image, {}, true, pinned, '25.08.1'), image);
+  assert.equal(
+    outcome(`${image}@${DIGEST.replaceAll('ab', 'cd')}`, {}, undefined, pinned, '25.08.1').slice(0, 24),
+    image,
+  );
 });
 
 test('a digest is kept, and can be demanded', () => {
@@ -112,5 +140,7 @@ test('an image that is published with its registry is itself through the mirror,
 });
 
 test('nothing is done when the manager wants nothing, whatever else it says', () => {
+  const told = decide(CURRENT, { imageTag: CURRENT, shouldUpgrade: false, reason: 'it stays:\nso' }, POLICY);
+  assert.deepEqual(told, { action: 'keep', why: 'it stays:?so' });
   assert.equal(decide(CURRENT, { imageTag: 'evil/x:1', shouldUpgrade: false }, POLICY).action, 'keep');
 });

@@ -1,13 +1,13 @@
 import {
+  compareDelegateVersions,
   formatImageReference,
   type ImageReference,
-  isOlderTag,
   isWhatIsWanted,
-  parseDelegateVersion,
   parseImageReference,
   parseRepository,
   repositoryOf,
   type UpgradeCheck,
+  versionInTag,
 } from '@sallyport/protocol';
 import type { ImagePolicy } from '../config/upgrader-config.ts';
 
@@ -32,7 +32,9 @@ function isMirrored(image: string, { registryMirror }: Pick<ImagePolicy, 'regist
  * answer in the manager's place, or operate it, could otherwise run any image with the delegate's rights.
  */
 export function decide(current: string, answer: UpgradeCheck, policy: ImagePolicy): Decision {
-  if (!answer.shouldUpgrade) return { action: 'keep', why: `${current} is what the manager wants.` };
+  if (!answer.shouldUpgrade) {
+    return { action: 'keep', why: printable(answer.reason) ?? `${current} is what the manager wants.` };
+  }
   const image = parseImageReference(answer.imageTag);
   if (image === null) {
     return refuse(
@@ -64,17 +66,22 @@ export function decide(current: string, answer: UpgradeCheck, policy: ImagePolic
       'Publish it as REPOSITORY:TAG@sha256:DIGEST, or set requireDigest to false.',
     );
   }
-  const older = isOlderTag(image.tag, present?.tag ?? null);
+  // What the image does not say the delegate has told the manager.
+  const from = versionInTag(present?.tag ?? null) ?? versionInTag(answer.currentVersion ?? null);
+  const to = versionInTag(image.tag);
+  const older = from !== null && to !== null && compareDelegateVersions(to, from) < 0;
   // A tag that names no version is another image tomorrow, and nobody can say how old it is.
-  const unknown = parseDelegateVersion(image.tag) === null && parseDelegateVersion(present?.tag ?? '') !== null;
-  if ((older || unknown) && !answer.allowOlder) {
-    const what = older ? 'is older than' : 'names no version and may be older than';
+  const unknown = from === null || to === null;
+  const unpinned = present !== null && present.tag === null && present.digest !== null && image.digest === null;
+  const doubtful = older || unknown || unpinned;
+  if (doubtful && !answer.allowOlder) {
+    const what = older ? 'is older than' : unknown ? 'may be older than' : 'takes away the digest of';
     return refuse(
       `The manager named ${text}, which ${what} ${current}, and did not say that older is meant.`,
       'Override the version with --allow-older if it is.',
     );
   }
-  if ((older || unknown) && !policy.acceptOlder) {
+  if (doubtful && !policy.acceptOlder) {
     return refuse(
       `The manager named ${text}, which may be older than ${current}, and acceptOlder is false here.`,
       'Set acceptOlder to true to let it go back.',
@@ -83,6 +90,9 @@ export function decide(current: string, answer: UpgradeCheck, policy: ImagePolic
   const step = older ? 'goes back, on purpose,' : 'goes';
   return { action: 'set', image: mirrored, why: `it ${step} from ${current} to ${mirrored}, which the manager names.` };
 }
+
+/** What the manager says is shown on one line. */
+const printable = (text: string | undefined): string | undefined => text?.slice(0, 500).replace(/\p{C}/gu, '?');
 
 function refuse(why: string, remedy: string): Decision {
   return { action: 'refuse', why, remedy };
