@@ -181,16 +181,15 @@ export class BlobStore {
     return Number(result.numUpdatedRows);
   }
 
-  /** Owners whose blobs take more than `bytes` of the storage, each with how much. */
-  async over(bytes: number): Promise<{ owner: string; stored: number }[]> {
+  /** What the blobs of each owner take of the storage, in bytes. */
+  async totals(): Promise<Map<string, number>> {
     const rows = await this.#database
       .selectFrom('log_blobs')
       .select(({ fn }) => ['owner', fn.sum<number | string>('stored').as('total')])
       .where('state', '=', 'current')
       .groupBy('owner')
-      .having(({ fn }) => fn.sum<number>('stored'), '>', bytes)
       .execute();
-    return rows.map(({ owner, total }) => ({ owner, stored: Number(total) }));
+    return new Map(rows.map(({ owner, total }) => [owner, Number(total)]));
   }
 
   async oldest(owner: string, limit: number): Promise<Blob[]> {

@@ -54,6 +54,13 @@ export class LogArchiver {
     }
   }
 
+  /** Closes an open stream and makes its blob; the readers are told. Resolves when it is over, as `archiveSoon`. */
+  async retire(stream: LogStream): Promise<void> {
+    if (!(await this.#parts.streams.close(stream.id, this.#parts.clock.now().getTime()))) return;
+    this.#parts.onEnded(stream.id);
+    await this.archiveSoon(stream);
+  }
+
   /** Streams that nobody closed, streams that are not in a blob yet, and streams whose time is over. `ours`: nobody else is at work. */
   sweep(ours = false): Promise<void> {
     this.#sweeping ??= this.#sweep(ours).finally(() => {
@@ -69,14 +76,10 @@ export class LogArchiver {
   }
 
   async #sweep(ours: boolean): Promise<void> {
-    const { streams, clock, logger, onEnded } = this.#parts;
+    const { streams, clock, logger } = this.#parts;
     const now = clock.now().getTime();
     try {
-      for (const stream of await streams.idle(now, BATCH)) {
-        if (!(await streams.close(stream.id, now))) continue;
-        onEnded(stream.id);
-        await this.archiveSoon(stream);
-      }
+      for (const stream of await streams.idle(now, BATCH)) await this.retire(stream);
       for (const stream of await streams.unfinished(ours ? now : now - OTHERS_MS, BATCH))
         await this.archiveSoon(stream);
       await streams.deleteLingered(now);

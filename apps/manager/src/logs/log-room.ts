@@ -88,7 +88,10 @@ export async function openLogRoom(parts: LogRoomParts): Promise<LogRoom> {
   const writer = new LineWriter(lines, clock, (appended) => live.written(appended));
   const onEnded = (streamId: string) => live.ended(streamId);
   const archiver = new LogArchiver({ streams, lines, blobs, storage, clock, logger, onEnded });
-  const retention = new LogRetention({ streams, blobs, storage, births, clock, logger, limits: config.logs.retention });
+  const retention = new LogRetention({
+    ...{ streams, archiver, blobs, storage, births, clock, logger },
+    limits: config.logs.retention,
+  });
   const logs = new LogService({ streams, writer, live, archiver, blobs, storage, clock });
   const tails = new Tails({ streams, live, blobs, storage, bus, logger });
   // What a process that was killed had closed and not stored.

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { type AccountBirths, accountOfOwner } from './account-births.ts';
 import type { BlobStorage } from './blob-storage.ts';
 import type { BlobStore } from './blob-store.ts';
+import type { LogArchiver } from './log-archiver.ts';
 import type { StreamStore } from './stream-store.ts';
 
 const SWEEP_EVERY_MS = 10 * 60_000;
@@ -14,12 +15,13 @@ const DAY_MS = 86_400_000;
 export interface RetentionLimits {
   /** Days that a blob is kept; 0: for ever. */
   readonly days: number;
-  /** Bytes of the storage that an account's blobs may take; 0: any. */
+  /** Bytes that an account's logs may take: its blobs compressed, the lines of its open streams as they are; 0: any. */
   readonly bytes: number;
 }
 
 export interface LogRetentionParts {
   readonly streams: StreamStore;
+  readonly archiver: LogArchiver;
   readonly blobs: BlobStore;
   readonly storage: BlobStorage;
   readonly births: AccountBirths;
@@ -80,27 +82,56 @@ export class LogRetention {
   }
 
   async #many(): Promise<void> {
-    const { blobs, limits, logger } = this.#parts;
+    const { streams, blobs, limits, logger } = this.#parts;
     if (limits.bytes === 0) return;
-    for (const { owner, stored } of await blobs.over(limits.bytes)) {
-      let left = stored;
-      let deleted = 0;
-      while (left > limits.bytes) {
-        const oldest = await blobs.oldest(owner, BATCH);
-        if (oldest.length === 0) break;
-        for (const blob of oldest) {
-          if (left <= limits.bytes) break;
-          await blobs.delete(owner, blob.key);
-          left -= blob.stored;
-          deleted += 1;
-        }
-      }
-      const { accountId } = accountOfOwner(owner);
+    const [stored, held] = [await blobs.totals(), await streams.held()];
+    for (const owner of new Set([...stored.keys(), ...held.keys()])) {
+      const total = (stored.get(owner) ?? 0) + (held.get(owner) ?? 0);
+      if (total <= limits.bytes) continue;
+      const deleted = await this.#deleteOldest(owner, total - limits.bytes);
+      const closed = deleted.bytes < total - limits.bytes ? await this.#closeOldest(owner) : 0;
       logger.info(
-        { accountId, deleted },
+        { accountId: accountOfOwner(owner).accountId, deleted: deleted.logs, closed },
         `the account's oldest logs were deleted: it had more than ${limits.bytes} bytes`,
       );
     }
+  }
+
+  /** Deletes the owner's oldest blobs until that many bytes are free, or none is left. */
+  async #deleteOldest(owner: string, excess: number): Promise<{ logs: number; bytes: number }> {
+    const { blobs } = this.#parts;
+    const deleted = { logs: 0, bytes: 0 };
+    while (deleted.bytes < excess) {
+      const oldest = await blobs.oldest(owner, BATCH);
+      if (oldest.length === 0) break;
+      for (const blob of oldest) {
+        if (deleted.bytes >= excess) break;
+        await blobs.delete(owner, blob.key);
+        deleted.bytes += blob.stored;
+        deleted.logs += 1;
+      }
+    }
+    return deleted;
+  }
+
+  /**
+   * The owner's open streams alone are too much: they are closed, the one first that was written to least lately, until
+   * what they and their blobs take is not; a blob that is too much by itself goes again. Resolves with how many.
+   */
+  async #closeOldest(owner: string): Promise<number> {
+    const { streams, blobs, archiver, limits } = this.#parts;
+    let closed = 0;
+    for (const stream of await streams.leastLately(owner, BATCH)) {
+      const [held, stored] = [(await streams.held()).get(owner) ?? 0, (await blobs.totals()).get(owner) ?? 0];
+      if (held + stored <= limits.bytes) break;
+      if (stored > 0) await this.#deleteOldest(owner, held + stored - limits.bytes);
+      if (held <= limits.bytes) break;
+      await archiver.retire(stream);
+      closed += 1;
+    }
+    const left = ((await streams.held()).get(owner) ?? 0) + ((await blobs.totals()).get(owner) ?? 0);
+    if (left > limits.bytes) await this.#deleteOldest(owner, left - limits.bytes);
+    return closed;
   }
 
   async #garbage(): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LOG_LINGER_MS, LOG_STREAM_TTL_MS } from '@sallyport/protocol';
+import { LOG_LINGER_MS, LOG_STREAM_TTL_MS, SallyportError } from '@sallyport/protocol';
 import type { Kysely, Selectable } from 'kysely';
 import type { LogStreamRow } from '../database/log-rows.ts';
 import type { Schema } from '../database/schema.ts';
@@ -29,19 +29,27 @@ export interface Earlier {
   readonly writers: Readonly<Record<string, number>>;
 }
 
+/**
+ * Of one account; twenty delegates have so many at their most. Each is a row and may hold lines for hours: without a bound, a
+ * single log token fills the database with keys that it makes up.
+ */
+const MAX_OPEN_STREAMS = 10_000;
+
 /** The streams themselves, from their opening until they are forgotten; their lines are in LineStore. */
 export class StreamStore {
   readonly #database: Kysely<Schema>;
   readonly #positions = new WriterPositions();
+  readonly #maxOpen: number;
 
-  constructor(database: Kysely<Schema>) {
+  constructor(database: Kysely<Schema>, maxOpen = MAX_OPEN_STREAMS) {
     this.#database = database;
+    this.#maxOpen = maxOpen;
   }
 
   /**
    * Opens a stream. Sequence numbers count on from whatever is known of the key: its former streams, and `blob`. An open
    * stream of the key is replaced: its lines go, and its id is returned. With `continues`, an open stream stays as it is, and
-   * the log of one that was closed goes on.
+   * the log of one that was closed goes on. Throws TOO_MANY_REQUESTS when the owner has as many open as one may have.
    */
   async open(
     owner: string,
@@ -60,6 +68,12 @@ export class StreamStore {
         .execute();
       const open = former.find(({ state }) => state === 'open');
       if (open !== undefined && options.continues) return null;
+      if (open === undefined && (await countOpen(transaction, owner)) >= this.#maxOpen) {
+        throw new SallyportError(
+          'TOO_MANY_REQUESTS',
+          `the account has ${this.#maxOpen} open log streams, the most that one may have: close some that are done with`,
+        );
+      }
       if (open !== undefined) await transaction.deleteFrom('log_streams').where('id', '=', open.id).execute();
       const last = former[0];
       const base = Math.max(last?.next_seq ?? 1, blob?.next ?? 1);
@@ -240,13 +254,42 @@ export class StreamStore {
   }
 
   async countOpen(): Promise<number> {
-    const { count } = await this.#database
-      .selectFrom('log_streams')
-      .select(({ fn }) => fn.countAll<number>().as('count'))
-      .where('state', '=', 'open')
-      .executeTakeFirstOrThrow();
-    return Number(count);
+    return countOpen(this.#database);
   }
+
+  /** Bytes of the lines that are in no blob yet, of each owner. */
+  async held(): Promise<Map<string, number>> {
+    const rows = await this.#database
+      .selectFrom('log_streams')
+      .select(({ fn }) => ['owner', fn.sum<number | string>('bytes').as('total')])
+      .where('state', '<>', 'closed')
+      .groupBy('owner')
+      .execute();
+    return new Map(rows.map(({ owner, total }) => [owner, Number(total)]));
+  }
+
+  /** The owner's open streams with lines, those first that nobody has written to for the longest time. */
+  async leastLately(owner: string, limit: number): Promise<LogStream[]> {
+    const rows = await this.#database
+      .selectFrom('log_streams')
+      .selectAll()
+      .where('owner', '=', owner)
+      .where('state', '=', 'open')
+      .where('bytes', '>', 0)
+      .orderBy('written_at')
+      .limit(limit)
+      .execute();
+    return rows.map(toStream);
+  }
+}
+
+async function countOpen(database: Kysely<Schema>, owner?: string): Promise<number> {
+  let query = database
+    .selectFrom('log_streams')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('state', '=', 'open');
+  if (owner !== undefined) query = query.where('owner', '=', owner);
+  return Number((await query.executeTakeFirstOrThrow()).count);
 }
 
 function toStream(row: Selectable<LogStreamRow>): LogStream {
