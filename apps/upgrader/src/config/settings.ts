@@ -1,4 +1,5 @@
-import { parseImageReference, parseRepository } from '@sallyport/protocol';
+import { parseImageReference } from '@sallyport/protocol';
+import { isRegistryAlone, parseAllowedRepository } from '../decision/allowed-repositories.ts';
 import { CronSchedule } from '../schedule.ts';
 import type { ConfigFile, ConfigValue } from './config-file.ts';
 
@@ -167,7 +168,10 @@ export class Settings {
     if (value === undefined) return null;
     const entries = (typeof value === 'string' ? [value] : value).map((entry) => entry.trim());
     for (const entry of entries) {
-      if (parseRepository(entry.replace(/\/\*$/, '')) === null) {
+      // A name and a tag look like a registry and a port.
+      if (isRegistryAlone(entry) && /^([^:]*\.|localhost)/.test(entry)) {
+        this.problem(key, `"${entry}" is a registry, not a repository: write "${entry}/*" for all that is in it.`);
+      } else if (parseAllowedRepository(entry) === null) {
         this.problem(key, `"${entry}" is neither a repository, such as harness/delegate, nor one with "/*" behind it.`);
       }
     }

@@ -117,6 +117,15 @@ test('a key with nothing below it, and one that only looks like an inner one, ar
     );
 });
 
+test('a registry without /* is refused with what to write', (t) => {
+  const expected =
+    /^allowedRepositories: "registry\.example\.com" is a registry, .*: write "registry\.example\.com\/\*"/m;
+  assert.match(problems(t, `${WHOLE}allowedRepositories: [registry.example.com]\n`), expected);
+  assert.deepEqual(read(t, `${WHOLE}allowedRepositories: [registry.example.com/*]\n`).images.allowedRepositories, [
+    'registry.example.com/*',
+  ]);
+});
+
 test('variables of Kubernetes Services whose names begin with upgrader are none of its own', (t) => {
   const links = (prefix: string) => ({
     [`${prefix}_SERVICE_HOST`]: '10.0.0.1',

@@ -33,7 +33,7 @@ export type Target =
 
 /** Which images are taken. */
 export interface ImagePolicy {
-  /** Repositories, or `REGISTRY/PATH/*`. Null: the one that the container has now. */
+  /** Repositories, `REGISTRY/PATH/*` or `REGISTRY/*`. Null: the one that the container has now. */
   readonly allowedRepositories: readonly string[] | null;
   readonly requireDigest: boolean;
   /** False: never an older version, whatever the manager says. */

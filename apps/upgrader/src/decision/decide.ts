@@ -4,12 +4,12 @@ import {
   type ImageReference,
   isWhatIsWanted,
   parseImageReference,
-  parseRepository,
   repositoryOf,
   type UpgradeCheck,
   versionInTag,
 } from '@sallyport/protocol';
 import type { ImagePolicy } from '../config/upgrader-config.ts';
+import { isListed } from './allowed-repositories.ts';
 
 /** What to do with a container, and why, as sentences for whoever reads the log. */
 export type Decision =
@@ -50,7 +50,7 @@ export function decide(current: string, answer: UpgradeCheck, policy: ImagePolic
   if (mirrored === current || (present !== null && isWhatIsWanted(present, comparable))) {
     return { action: 'keep', why: `${current} is what the manager wants.` };
   }
-  // Without a list only the tag may change: the repository is the one that somebody chose for the container.
+  // A list has the published names, also where a mirror is in front. Without a list only the tag may change: the repository is the one that somebody chose for the container.
   const isSame = present !== null && repositoryOf(present) === repositoryOf(comparable);
   if (!(policy.allowedRepositories === null ? isSame : isListed(image, policy.allowedRepositories))) {
     return refuse(
@@ -96,23 +96,6 @@ const printable = (text: string | undefined): string | undefined => text?.slice(
 
 function refuse(why: string, remedy: string): Decision {
   return { action: 'refuse', why, remedy };
-}
-
-/** By the published name, also where a mirror is in front. */
-function isListed(image: ImageReference, allowed: readonly string[]): boolean {
-  const repository = repositoryOf(image);
-  return allowed.some((entry) => {
-    const below = entry.endsWith('/*');
-    const listed = parseRepository(below ? entry.slice(0, -2) : entry);
-    if (listed === null) return false;
-    const name = repositoryOf(listed);
-    return below ? repository.startsWith(`${folderOf(listed, name)}/`) : repository === name;
-  });
-}
-
-/** `harness/*` is everything of harness on Docker Hub: there `library/` is implied for images only. */
-function folderOf({ registry, path }: Pick<ImageReference, 'registry' | 'path'>, name: string): string {
-  return registry === null && !path.includes('/') ? `docker.io/${path}` : name;
 }
 
 function repositoryText({ registry, path }: ImageReference): string {
