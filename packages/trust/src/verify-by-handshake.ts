@@ -14,6 +14,7 @@ export type VerificationProblem =
   | 'KEY_NEEDED'
   | 'KEY_UNREADABLE'
   | 'KEY_MISMATCH'
+  | 'WRONG_ORDER'
   | 'KEY_UNUSABLE'
   | 'HANDSHAKE_FAILED';
 
@@ -54,7 +55,7 @@ export interface Verification {
  */
 export async function verifyClientCertificate(request: VerificationRequest): Promise<Verification> {
   const { authorities } = readCaBundle(request.bundlePem, request.now);
-  const [leaf] = readCertificates(request.certificatePem);
+  const [leaf, ...others] = readCertificates(request.certificatePem);
   if (request.keyPem === null) {
     throw new VerificationError(
       'KEY_NEEDED',
@@ -63,6 +64,13 @@ export async function verifyClientCertificate(request: VerificationRequest): Pro
   }
   const key = readKey(request.keyPem, request.passphrase);
   if (!leaf.checkPrivateKey(key)) {
+    const place = others.findIndex((certificate) => certificate.checkPrivateKey(key)) + 2;
+    if (place > 1) {
+      throw new VerificationError(
+        'WRONG_ORDER',
+        `The client certificate is in place ${place} of ${others.length + 1}, and it must come first. Put them in order: "sallyport cert chain FILE --out client.crt" does it.`,
+      );
+    }
     throw new VerificationError(
       'KEY_MISMATCH',
       `The key is not the one of ${quoteSubject(describeCertificate(leaf))}. Give the client.key that was made with it.`,

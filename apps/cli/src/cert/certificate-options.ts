@@ -31,6 +31,12 @@ export const forceOption = (): Option => new Option('--force', 'replace files th
 export const passphraseOption = (): Option =>
   new Option('--passphrase-file <file>', "file whose first line is the passphrase of the CA's key");
 
+export const caPassphraseOption = (): Option =>
+  new Option(
+    '--passphrase-file <file>',
+    "file whose first line is the passphrase of the CA's key, and of a PKCS#12 file",
+  );
+
 export const inputPassphraseOption = (): Option =>
   new Option('--passphrase-file <file>', 'file whose first line is the passphrase of the PKCS#12 file or the key');
 
@@ -46,12 +52,19 @@ export interface AuthorityOptions {
   readonly passphraseFile?: string;
 }
 
+/** The files of the CA that a command reads, by the names that it was given or has by itself. */
+export function authorityFiles(options: AuthorityOptions, command: Command): string[] {
+  const { ca = 'ca.crt' } = command.optsWithGlobals<GlobalOptions>();
+  const { caKey = 'ca.key', passphraseFile } = options;
+  return [ca, caKey, ...(passphraseFile === undefined ? [] : [passphraseFile])];
+}
+
 /** The CA of --ca and --ca-key, in whatever form they lie there. Throws a usage error that names the file which cannot be read. */
 export async function readAuthority(options: AuthorityOptions, command: Command): Promise<IssuingAuthority> {
   const { ca = 'ca.crt' } = command.optsWithGlobals<GlobalOptions>();
   const keyFile = options.caKey ?? 'ca.key';
   const { passphrase } = await passphraseOf(options);
-  const { certificates } = await findIn(ca);
+  const { certificates } = await findIn(ca, passphrase);
   const [first] = certificates;
   if (first === undefined) throw usageError(`${ca} holds no certificate.`, 'Name the certificate of the CA with --ca.');
   const privateKeyPem = await readKeyText(keyFile, passphrase);

@@ -69,6 +69,26 @@ export async function refuseExisting(paths: readonly string[], force: boolean): 
 }
 
 /**
+ * Throws when an output is the same file as an input, by whatever name: symbolic and hard links are followed. `--force`
+ * is about files of an earlier run; a CA's key that is overwritten by the certificate it signed is gone for ever.
+ */
+export async function refuseReplacingInputs(outputs: readonly string[], inputs: readonly string[]): Promise<void> {
+  const read = await Promise.all(inputs.map(async (path) => ({ path, id: await identityOf(path) })));
+  for (const path of outputs) {
+    const id = await identityOf(path);
+    const same = id === null ? undefined : read.find((each) => each.id === id);
+    if (same === undefined) continue;
+    const what = same.path === path ? `${path} is read` : `${path} is the same file as ${same.path}, which is read`;
+    throw usageError(`${what} by this command, and is not overwritten by it.`, 'Choose another file with --out.');
+  }
+}
+
+async function identityOf(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null);
+  return found === null ? null : `${found.dev}:${found.ino}`;
+}
+
+/**
  * Writes all of them or none. Each is written aside and flushed, and only when all of them are, they are put in their
  * places: a reader sees the old file or the new one, never a part. Without `force` nothing is ever overwritten, whatever
  * appears in the meantime; with it a link is replaced, not followed.

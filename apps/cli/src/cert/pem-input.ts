@@ -6,18 +6,18 @@ import type { FoundKey } from './private-key-input.ts';
 import { holdsSecret } from './secret-values.ts';
 
 /** The certificates of a file as PEM text: a PEM file as it stands, any other form converted. @throws CliError */
-export async function readCertificateText(file: string): Promise<string> {
+export async function readCertificateText(file: string, passphrase?: string): Promise<string> {
   const text = await readLocalText(file);
   if (/^-----BEGIN CERTIFICATE-----/m.test(text) && !holdsSecret(text)) return text;
-  const { certificates } = await findIn(file);
+  const { certificates } = await findIn(file, passphrase);
   if (certificates.length > 0) return certificates.map(({ pem }) => pem).join('');
   throw usageError(`${file} holds no certificate.`, 'Name the certificate, not its key or its request.');
 }
 
 /** A CA bundle as the control plane would be given it: what is PEM is left for it to judge, whatever its blocks are. */
-export async function readBundleText(file: string): Promise<string> {
+export async function readBundleText(file: string, passphrase?: string): Promise<string> {
   const text = await readLocalText(file);
-  return text.includes('-----BEGIN ') && !holdsSecret(text) ? text : await readCertificateText(file);
+  return text.includes('-----BEGIN ') && !holdsSecret(text) ? text : await readCertificateText(file, passphrase);
 }
 
 /** A signing request as PEM text. @throws CliError */

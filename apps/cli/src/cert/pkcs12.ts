@@ -26,15 +26,31 @@ export async function readPkcs12(
 
 function openPkcs12(file: string, bytes: Buffer, passphrase: string | undefined): SecureContext {
   try {
-    // Weak keys are let through: what is weak is told by whoever asked.
-    return createSecureContext({
-      pfx: bytes,
-      ciphers: 'DEFAULT@SECLEVEL=0',
-      ...(passphrase === undefined ? {} : { passphrase }),
-    });
+    return contextOf(bytes, passphrase);
   } catch (error) {
+    // The passphrase may be that of another file of the command: this one may have none.
+    const open = passphrase === undefined ? null : contextOrNull(bytes);
+    if (open !== null) return open;
     throw explain(file, passphrase !== undefined, error);
   }
+}
+
+function contextOrNull(bytes: Buffer): SecureContext | null {
+  try {
+    return contextOf(bytes, undefined);
+  } catch {
+    // What is wrong with it is told by the first attempt.
+    return null;
+  }
+}
+
+function contextOf(bytes: Buffer, passphrase: string | undefined): SecureContext {
+  // Weak keys are let through: what is weak is told by whoever asked.
+  return createSecureContext({
+    pfx: bytes,
+    ciphers: 'DEFAULT@SECLEVEL=0',
+    ...(passphrase === undefined ? {} : { passphrase }),
+  });
 }
 
 function explain(file: string, given: boolean, error: unknown) {

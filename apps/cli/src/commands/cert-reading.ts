@@ -11,7 +11,7 @@ import { type FoundCertificate, findInAll } from '../cert/certificate-input.ts';
 import { forceOption, inputPassphraseOption, passphraseOf } from '../cert/certificate-options.ts';
 import { inspect } from '../cert/inspection.ts';
 import { inspectionText } from '../cert/inspection-text.ts';
-import { writeLocalFiles } from '../cert/local-files.ts';
+import { refuseReplacingInputs, writeLocalFiles } from '../cert/local-files.ts';
 import { readBundleText, readCertificateText, readKeyText } from '../cert/pem-input.ts';
 import type { GlobalOptions } from '../connection.ts';
 import { CliError, usageError } from '../errors.ts';
@@ -46,7 +46,10 @@ export function addReadingCommands(cert: Command, tools: Tools): void {
     .action(async (files: string[], options: ChainOptions, command: Command) => {
       const { out, force = false } = options;
       const { passphrase } = await passphraseOf(options);
-      const { certificates } = await findInAll(files, passphrase);
+      const { certificates, keys } = await findInAll(files, passphrase);
+      // Only certificates are written: a key in the same file would be gone.
+      const withKey = [...keys, ...certificates.filter(({ keyInside }) => keyInside)].map(({ file }) => file);
+      await refuseReplacingInputs([out], withKey);
       const chain = ordered(certificates);
       const pemOf = (facts: { fingerprint256: string }) =>
         certificates.find((found) => found.facts.fingerprint256 === facts.fingerprint256)?.pem ?? '';
@@ -85,8 +88,8 @@ export function addReadingCommands(cert: Command, tools: Tools): void {
       const { passphrase } = await passphraseOf(options);
       const { verdict } = await verification({
         ca,
-        bundlePem: await readBundleText(ca),
-        certificatePem: await readCertificateText(certificate),
+        bundlePem: await readBundleText(ca, passphrase),
+        certificatePem: await readCertificateText(certificate, passphrase),
         keyPem: await readKeyText(options.key, passphrase),
         now: new Date(tools.now()),
       });

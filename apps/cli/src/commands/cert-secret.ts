@@ -1,6 +1,7 @@
 import { findWeaknesses } from '@sallyport/trust';
 import { type Command, Option } from 'commander';
 import { type FoundCertificate, findIn } from '../cert/certificate-input.ts';
+import { inputPassphraseOption, passphraseOf } from '../cert/certificate-options.ts';
 import { belongs } from '../cert/inspection.ts';
 import { readLocalText } from '../cert/local-files.ts';
 import { readKey } from '../cert/pem-input.ts';
@@ -15,6 +16,7 @@ interface SecretOptions {
   readonly name: string;
   readonly namespace?: string;
   readonly kubectl?: boolean;
+  readonly passphraseFile?: string;
 }
 
 /** `cert secret`: the pair as a delegate's pod mounts it. */
@@ -30,6 +32,7 @@ export function addSecretCommand(cert: Command, tools: Tools): void {
     .argument('<key>', 'client.key')
     .addOption(required(new Option('--name <name>', 'name of the Secret')))
     .option('--namespace <namespace>', 'namespace (harness-delegate-ng when not given)')
+    .addOption(inputPassphraseOption())
     .option('--kubectl', 'print the kubectl command instead of the YAML, so that no key is printed')
     .action(async (certificate: string, key: string, options: SecretOptions, command: Command) => {
       const { name, namespace = 'harness-delegate-ng' } = options;
@@ -37,7 +40,8 @@ export function addSecretCommand(cert: Command, tools: Tools): void {
         if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(each))
           throw usageError(`"${each}" is not a Kubernetes name.`, 'Use lower case letters, digits and dashes.');
       }
-      const pair = await readPair(certificate, key);
+      const { passphrase } = await passphraseOf(options);
+      const pair = await readPair(certificate, key, passphrase);
       const output = outputOf(tools, command);
       warnOfWeaknesses(output, pair, new Date(tools.now()));
       if (options.kubectl) {
@@ -62,8 +66,10 @@ interface Pair {
 }
 
 /** A pair that a delegate can use. @throws CliError */
-async function readPair(certificateFile: string, keyFile: string): Promise<Pair> {
-  const [{ certificates }, key] = await Promise.all([findIn(certificateFile), readKey(keyFile)]);
+async function readPair(certificateFile: string, keyFile: string, passphrase: string | undefined): Promise<Pair> {
+  const { certificates, keys } = await findIn(certificateFile, passphrase);
+  if (certificates.length === 0 && keys.length > 0) await refuseSwapped(certificateFile, keyFile, passphrase);
+  const key = await readKey(keyFile, passphrase);
   const [leaf] = certificates;
   if (leaf === undefined)
     throw usageError(`${certificateFile} holds no certificate.`, 'Name client.crt first, then client.key.');
@@ -78,6 +84,16 @@ async function readPair(certificateFile: string, keyFile: string): Promise<Pair>
     );
   }
   return { leaf, certificates, key };
+}
+
+/** Throws when the key file holds the certificate: the two were given the other way round. */
+async function refuseSwapped(certificateFile: string, keyFile: string, passphrase: string | undefined): Promise<void> {
+  const { certificates } = await findIn(keyFile, passphrase);
+  if (certificates.length === 0) return;
+  throw usageError(
+    `${certificateFile} holds the key and ${keyFile} the certificate: they are swapped.`,
+    'Name the certificate first, then the key.',
+  );
 }
 
 function noPair(certificateFile: string, keyFile: string, certificates: readonly FoundCertificate[], key: FoundKey) {

@@ -11,9 +11,12 @@ import {
   signRequest,
 } from '@sallyport/trust';
 import { Command, Option } from 'commander';
+import { findIn } from '../cert/certificate-input.ts';
 import {
   type AuthorityOptions,
+  authorityFiles,
   caKeyOption,
+  caPassphraseOption,
   daysOption,
   forceOption,
   keyTypeOption,
@@ -24,7 +27,7 @@ import {
   readAuthority,
   subjectOf,
 } from '../cert/certificate-options.ts';
-import { type NewFile, refuseExisting, writeLocalFiles } from '../cert/local-files.ts';
+import { type NewFile, refuseExisting, refuseReplacingInputs, writeLocalFiles } from '../cert/local-files.ts';
 import { readCertificateText, readKey, readKeyText, readRequestText } from '../cert/pem-input.ts';
 import { flawsForDelegate } from '../cert/private-key-input.ts';
 import { usageError } from '../errors.ts';
@@ -61,6 +64,7 @@ export function certCommand(tools: Tools): Command {
     .addOption(forceOption())
     .action(async (options: MakingOptions, command: Command) => {
       const { certificate, key } = pairAt(options.out ?? 'ca');
+      await refuseReplacingInputs([certificate, key], given(options.passphraseFile));
       await make(tools, command, options, [certificate, key], async () => {
         const issued = await createAuthority({
           subject: { ...subjectOf(options.organization), commonName: options.name },
@@ -82,11 +86,12 @@ export function certCommand(tools: Tools): Command {
     .addOption(keyTypeOption())
     .addOption(daysOption(DEFAULT_CLIENT_DAYS))
     .addOption(caKeyOption())
-    .addOption(passphraseOption())
+    .addOption(caPassphraseOption())
     .option('--out <prefix>', 'write PREFIX.crt and PREFIX.key (client when not given)')
     .addOption(forceOption())
     .action(async (options: MakingOptions, command: Command) => {
       const { certificate, key } = pairAt(options.out ?? 'client');
+      await refuseReplacingInputs([certificate, key], authorityFiles(options, command));
       await make(tools, command, options, [certificate, key], async () => {
         const issued = await issueClientCertificate({
           authority: await readAuthority(options, command),
@@ -129,11 +134,12 @@ export function certCommand(tools: Tools): Command {
     .argument('<csr>', 'file with the request')
     .addOption(daysOption(DEFAULT_CLIENT_DAYS))
     .addOption(caKeyOption())
-    .addOption(passphraseOption())
+    .addOption(caPassphraseOption())
     .option('--out <file>', 'certificate to write (client.crt when not given)')
     .addOption(forceOption())
     .action(async (csr: string, options: MakingOptions, command: Command) => {
       const out = options.out ?? 'client.crt';
+      await refuseReplacingInputs([out], [...authorityFiles(options, command), csr]);
       await make(tools, command, options, [out], async () => {
         const signed = await signRequest({
           authority: await readAuthority(options, command),
@@ -162,16 +168,28 @@ export function certCommand(tools: Tools): Command {
     .addOption(keyTypeOption('the kind of the old one'))
     .addOption(daysOption(DEFAULT_CLIENT_DAYS))
     .addOption(caKeyOption())
-    .addOption(passphraseOption())
+    .addOption(caPassphraseOption())
     .addOption(required(new Option('--out <prefix>', 'write PREFIX.crt, and PREFIX.key for a new key')))
     .addOption(forceOption())
     .action(async (file: string, options: MakingOptions & { keepKey?: string }, command: Command) => {
+      if (options.keepKey !== undefined && options.keyType !== undefined) {
+        throw usageError(
+          '--keep-key and --key-type exclude each other: a key that is kept is of the kind that it is.',
+          'Give --keep-key for the old key, or --key-type for a new one of that kind.',
+        );
+      }
       const { certificate, key } = pairAt(options.out ?? 'client');
+      // The certificate that is renewed may be replaced, but not a key that lies in one file with it.
+      const { passphrase } = await passphraseOf(options);
+      const { keys, certificates } = await findIn(file, passphrase);
+      const holdsKey = keys.length > 0 || certificates.some(({ keyInside }) => keyInside);
+      const read = [...authorityFiles(options, command), ...given(options.keepKey), ...(holdsKey ? [file] : [])];
       const targets = options.keepKey === undefined ? [certificate, key] : [certificate];
+      await refuseReplacingInputs(targets, read);
       await make(tools, command, options, targets, async () => {
         const renewed = await renew({
           authority: await readAuthority(options, command),
-          certificatePem: await readCertificateText(file),
+          certificatePem: await readCertificateText(file, passphrase),
           ...(options.name !== undefined && { name: options.name }),
           ...(options.keepKey !== undefined && { keep: { privateKeyPem: await keptKeyText(options.keepKey) } }),
           ...(options.keyType !== undefined && { keyAlgorithm: options.keyType }),
@@ -259,6 +277,8 @@ async function keptKeyText(file: string): Promise<string> {
 
 const isSameKind = (left: CertificateFacts, right: CertificateFacts): boolean =>
   left.keyAlgorithm === right.keyAlgorithm;
+
+const given = (path: string | undefined): string[] => (path === undefined ? [] : [path]);
 
 const pairAt = (prefix: string) => ({ certificate: `${prefix}.crt`, key: `${prefix}.key` });
 const publicFile = (path: string, text: string): NewFile => ({ path, text, secret: false });
