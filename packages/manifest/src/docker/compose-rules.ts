@@ -13,8 +13,14 @@ import type { Rule } from '../edit/settle.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import { addItem, addPair, removeItem, setScalar } from '../edit/yaml-edits.ts';
 import type { Problem, Repair } from '../finding.ts';
-import { type ComposeService, interpolates, serviceMounts, serviceVariables } from './compose-services.ts';
-import type { DockerTarget } from './docker-target.ts';
+import {
+  type ComposeService,
+  interpolates,
+  serviceEnvFiles,
+  serviceMounts,
+  serviceVariables,
+} from './compose-services.ts';
+import { type DockerTarget, envFileAdvice, isFolderOf, mountKept } from './docker-target.ts';
 
 export interface ComposeScene {
   readonly delegate: ComposeService;
@@ -22,10 +28,22 @@ export interface ComposeScene {
   readonly target: DockerTarget;
 }
 
-export const composeRules: readonly Rule<ComposeScene>[] = [duplicates, variables, certificateMounts, upgraders];
+export const composeRules: readonly Rule<ComposeScene>[] = [
+  duplicates,
+  variables,
+  envFiles,
+  certificateMounts,
+  upgraders,
+];
 
 function* variables({ delegate, target }: ComposeScene): Iterable<Problem> {
   for (const wish of delegateWishes(target)) yield* variable(delegate, wish);
+}
+
+/** `environment` wins over them, and what it does not set comes from there. */
+function* envFiles({ delegate: { service }, target }: ComposeScene): Iterable<Problem> {
+  for (const { path, cursor } of serviceEnvFiles(service))
+    yield* envFileAdvice(path, at(cursor), serviceVariables(service), target);
 }
 
 function* upgraders({ upgraders: services, target }: ComposeScene): Iterable<Problem> {
@@ -81,18 +99,27 @@ function added(service: YamlCursor, name: string, value: string): () => Repair {
 
 function* certificateMounts({ delegate: { service }, target }: ComposeScene): Iterable<Problem> {
   const mounts = serviceMounts(service);
-  if (mounts.some((each) => each.target.replace(/(?<=.)\/$/, '') === mountDirectory)) return;
+  const directory = mounts.find((each) => each.target === mountDirectory);
+  if (directory) {
+    if (target.files && !isFolderOf(directory.source, target.files))
+      yield mountKept(
+        mountDirectory,
+        directory.source,
+        [target.files.certificate, target.files.key],
+        at(directory.cursor),
+      );
+    return;
+  }
   for (const [path, role] of [
     [certificatePath, 'certificate'],
     [keyPath, 'key'],
   ] as const) {
     const present = mounts.find((each) => each.target === path);
     const wanted = target.files?.[role]?.replaceAll('$', '$$$$'); // compose takes $$ for a dollar sign
-    if (
-      wanted === undefined ||
-      (present && (present.source === undefined || present.source === wanted || interpolates(present.source)))
-    )
-      continue;
+    const foreign = present && (present.source === undefined || interpolates(present.source));
+    if (wanted !== undefined && foreign && present.source !== wanted)
+      yield mountKept(path, present.source, [wanted], at(present.cursor));
+    if (wanted === undefined || (present && (foreign || present.source === wanted))) continue;
     const list = service.get('volumes');
     yield {
       code: present ? 'SECRET_OUTDATED' : 'MOUNT_MISSING',

@@ -1,3 +1,4 @@
+import { containerPath } from '../container-path.ts';
 import { areDelegateVariables } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import { imageBaseName } from '../image-tag.ts';
@@ -23,6 +24,7 @@ export interface ServiceVariable {
 /** A mount of a service, of whatever syntax. */
 export interface ServiceMount {
   readonly source: string | undefined;
+  /** As the container runtime resolves it. */
   readonly target: string;
   readonly cursor: YamlCursor;
 }
@@ -56,16 +58,29 @@ export function serviceMounts(service: YamlCursor): ServiceMount[] {
   const volumes = (service.get('volumes')?.items() ?? []).flatMap((cursor): ServiceMount[] => {
     if (cursor.map) {
       const target = cursor.get('target')?.text;
-      return target === undefined ? [] : [{ source: cursor.get('source')?.text, target, cursor }];
+      return target === undefined
+        ? []
+        : [{ source: cursor.get('source')?.text, target: containerPath(target), cursor }];
     }
     const [, source, target] = /^((?:[A-Za-z]:[\\/])?[^:]*):([^:]+)/.exec(cursor.text ?? '') ?? [];
-    return target === undefined ? [] : [{ source, target, cursor }];
+    return target === undefined ? [] : [{ source, target: containerPath(target), cursor }];
   });
   const secrets = (service.get('secrets')?.items() ?? []).flatMap((cursor) => {
     const target = cursor.get('target')?.text;
-    return target === undefined ? [] : [{ source: undefined, target, cursor }];
+    return target === undefined
+      ? []
+      : [{ source: undefined, target: target.startsWith('/') ? containerPath(target) : target, cursor }];
   });
   return [...volumes, ...secrets];
+}
+
+/** The files of `env_file`, in all three of its forms. */
+export function serviceEnvFiles(service: YamlCursor): { readonly path: string; readonly cursor: YamlCursor }[] {
+  const field = service.get('env_file');
+  return [...(field?.seq ? field.items() : field ? [field] : [])].flatMap((cursor) => {
+    const path = cursor.map ? cursor.get('path')?.text : cursor.text;
+    return path === undefined ? [] : [{ path, cursor }];
+  });
 }
 
 /** Whether compose would put something in: `$NAME`, `${NAME:-default}`. `$$` is a dollar sign. */

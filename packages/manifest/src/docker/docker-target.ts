@@ -1,5 +1,7 @@
-import { certificatePath, keyPath, mountDirectory } from '../delegate-variables.ts';
+import { inMountDirectory } from '../container-path.ts';
+import { certificateFile, certificatePath, keyFile, keyPath, mountDirectory } from '../delegate-variables.ts';
 import type { Endpoint } from '../endpoint.ts';
+import type { Place, Problem } from '../finding.ts';
 import { ManifestError } from '../manifest-error.ts';
 import type { MigrateOptions } from '../migration.ts';
 
@@ -42,14 +44,51 @@ export function begunInContainer(
 ): boolean {
   return (
     variables.some(({ name }) => name.startsWith('DELEGATE_CLIENT_CERTIFICATE_')) ||
-    mounts.some(({ target }) => target.startsWith(mountDirectory))
+    mounts.some(({ target }) => inMountDirectory(target))
   );
 }
 
 /** Whether targets of mounts give a container both files. */
 export function mountsBoth(targets: readonly string[]): boolean {
-  const clean = targets.map((target) => target.replace(/(?<=.)\/$/, ''));
-  return clean.includes(mountDirectory) || (clean.includes(certificatePath) && clean.includes(keyPath));
+  return targets.includes(mountDirectory) || (targets.includes(certificatePath) && targets.includes(keyPath));
+}
+
+const connections = ['MANAGER_HOST_AND_PORT', 'LOG_STREAMING_SERVICE_URL', 'TI_SERVICE_URL'];
+
+/** What a file of variables may say about the connection, where the container itself does not. */
+export function* envFileAdvice(
+  path: string,
+  place: Place,
+  variables: readonly { readonly name: string }[],
+  { endpoint }: DockerTarget,
+): Iterable<Problem> {
+  const open = connections.filter((name) => variables.every((variable) => variable.name !== name));
+  if (open.length === 0) return;
+  yield {
+    code: 'EXTERNAL_VALUE',
+    at: place,
+    message: `${open.join(', ')} may come from the file "${path}", which was not looked at.`,
+    remedy: `If they are set there, set them to URLs of ${endpoint ? endpoint.url : 'the mTLS endpoint'}.`,
+  };
+}
+
+/** That a file was given, and something else is mounted where it belongs and was left. */
+export function mountKept(path: string, source: string | undefined, given: readonly string[], at: Place): Problem {
+  const present = source === undefined ? 'a secret of the compose file' : `"${source}"`;
+  return {
+    code: 'EXTERNAL_VALUE',
+    at,
+    message: `${path} is mounted from ${present}, which was left as it is; not mounted: ${given.join(', ')}.`,
+    remedy: 'See to it that it brings this certificate and its key, or take that mount out and migrate again.',
+  };
+}
+
+/** Whether a folder mounted at /etc/mtls is the one in which both files are. */
+export function isFolderOf(folder: string | undefined, { certificate, key }: CertificateFiles): boolean {
+  const name = folder?.replace(/[\\/]+$/, '') ?? '';
+  return [certificate, key].every((path, index) =>
+    ['/', '\\'].some((slash) => path === `${name}${slash}${index === 0 ? certificateFile : keyFile}`),
+  );
 }
 
 export const filesMissing =

@@ -1,5 +1,6 @@
 import type { CheckContext, Examination } from '../check/examination.ts';
 import { contextEndpoint, managerFault, plainInStrict, reported } from '../check/examination.ts';
+import { inMountDirectory } from '../container-path.ts';
 import { mountDirectory } from '../delegate-variables.ts';
 import type { EditableText } from '../edit/editable-text.ts';
 import { at } from '../edit/repair.ts';
@@ -104,7 +105,7 @@ function containerProblems(container: Container, context: CheckContext, problems
   const begun =
     variables.has('DELEGATE_CLIENT_CERTIFICATE_PATH') ||
     variables.has('DELEGATE_CLIENT_CERTIFICATE_KEY_PATH') ||
-    targets.some((each) => each.startsWith(mountDirectory));
+    targets.some(inMountDirectory);
   const manager = variables.get('MANAGER_HOST_AND_PORT');
   const found = [...reported(problems, begun), ...managerFault(manager?.value, manager?.at ?? container.at, begun)];
   if (begun && !mountsBoth(targets)) {

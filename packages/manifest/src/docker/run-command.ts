@@ -1,3 +1,4 @@
+import { containerPath } from '../container-path.ts';
 import { areDelegateVariables } from '../delegate-variables.ts';
 import { type ShellCommand, type ShellWord, shellCommands } from '../edit/shell-words.ts';
 import { imageBaseName } from '../image-tag.ts';
@@ -13,6 +14,7 @@ export interface RunVariable {
 /** `-v source:target[:mode]` or `--mount source=...,target=...`. */
 export interface RunMount {
   readonly source: string;
+  /** As the container runtime resolves it. */
   readonly target: string;
   readonly word: ShellWord;
   /** Where the source stands in the word. */
@@ -27,7 +29,7 @@ export interface RunCommand {
   readonly role: 'delegate' | 'upgrader';
   readonly variables: readonly RunVariable[];
   readonly mounts: readonly RunMount[];
-  readonly envFiles: readonly string[];
+  readonly envFiles: readonly { readonly path: string; readonly word: ShellWord }[];
 }
 
 const switches = new Set([
@@ -65,7 +67,7 @@ function parseRun(command: ShellCommand): RunCommand | undefined {
   if (tool === -1 || verb === -1 || verb > tool + 2) return undefined;
   const variables: RunVariable[] = [];
   const mounts: RunMount[] = [];
-  const envFiles: string[] = [];
+  const envFiles: { path: string; word: ShellWord }[] = [];
   let name = '';
   for (let index = verb + 1; index < command.words.length; index++) {
     const word = command.words[index];
@@ -79,7 +81,7 @@ function parseRun(command: ShellCommand): RunCommand | undefined {
     if (!holder) continue;
     const value = holder.value.slice(from);
     if (flag === '-e' || flag === '--env') variables.push(variable(holder, from));
-    else if (flag === '--env-file') envFiles.push(value);
+    else if (flag === '--env-file') envFiles.push({ path: value, word: holder });
     else if (flag === '--name') name = value;
     else if (flag === '-v' || flag === '--volume' || flag === '--mount') mounts.push(...mount(flag, holder, from));
   }
@@ -111,11 +113,13 @@ function mount(flag: string, word: ShellWord, from: number): RunMount[] {
     const source = field('source|src');
     const target = field('target|destination|dst')?.[1];
     const start = source ? from + source.index + source[0].length - (source[1]?.length ?? 0) : word.value.length;
-    return target === undefined ? [] : [{ source: source?.[1] ?? '', target, word, from: start }];
+    return target === undefined
+      ? []
+      : [{ source: source?.[1] ?? '', target: containerPath(target), word, from: start }];
   }
   // A Windows path starts with a drive letter and its colon.
   const [, source, target] = /^((?:[A-Za-z]:[\\/])?[^:]*):([^:]+)/.exec(text) ?? [];
-  return source === undefined || target === undefined ? [] : [{ source, target, word, from }];
+  return source === undefined || target === undefined ? [] : [{ source, target: containerPath(target), word, from }];
 }
 
 function classified(parsed: Omit<RunCommand, 'role'>): RunCommand | undefined {

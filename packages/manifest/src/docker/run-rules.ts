@@ -12,7 +12,7 @@ import type { Rule } from '../edit/settle.ts';
 import { insertAfter, type ShellWord, setInWord, shellQuote } from '../edit/shell-words.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import type { Place, Problem } from '../finding.ts';
-import type { DockerTarget } from './docker-target.ts';
+import { type DockerTarget, envFileAdvice, isFolderOf, mountKept } from './docker-target.ts';
 import type { RunCommand } from './run-command.ts';
 
 export interface RunScene {
@@ -22,10 +22,15 @@ export interface RunScene {
   readonly target: DockerTarget;
 }
 
-export const runRules: readonly Rule<RunScene>[] = [variables, certificateMounts, upgraders];
+export const runRules: readonly Rule<RunScene>[] = [variables, envFiles, certificateMounts, upgraders];
 
 function* variables({ text, delegate, target }: RunScene): Iterable<Problem> {
   for (const wish of delegateWishes(target)) yield* variable(text, delegate, wish);
+}
+
+/** `-e` wins over them, and what it does not set comes from there. */
+function* envFiles({ delegate, target }: RunScene): Iterable<Problem> {
+  for (const { path, word } of delegate.envFiles) yield* envFileAdvice(path, placeOf(word), delegate.variables, target);
 }
 
 function* upgraders({ text, upgraders: commands, target }: RunScene): Iterable<Problem> {
@@ -66,14 +71,25 @@ function* variable(text: string, run: RunCommand, wish: Wish): Iterable<Problem>
 
 /** The two files, each mounted at its path; a mount of the whole directory serves as well. */
 function* certificateMounts({ text, delegate, target }: RunScene): Iterable<Problem> {
-  const directory = delegate.mounts.find((each) => each.target.replace(/\/$/, '') === mountDirectory);
-  if (directory) return;
+  const directory = delegate.mounts.find((each) => each.target === mountDirectory);
+  if (directory) {
+    if (target.files && !isFolderOf(directory.source, target.files))
+      yield mountKept(
+        mountDirectory,
+        directory.source,
+        [target.files.certificate, target.files.key],
+        placeOf(directory.word),
+      );
+    return;
+  }
   for (const [path, role] of [
     [certificatePath, 'certificate'],
     [keyPath, 'key'],
   ] as const) {
     const present = delegate.mounts.find((each) => each.target === path);
     const wanted = target.files?.[role];
+    if (wanted !== undefined && present?.word.expands && present.source !== wanted)
+      yield mountKept(path, present.source, [wanted], placeOf(present.word));
     if (present ? wanted === undefined || present.source === wanted || present.word.expands : wanted === undefined)
       continue;
     yield {

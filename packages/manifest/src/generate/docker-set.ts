@@ -7,7 +7,7 @@ import { sizes } from './sizes.ts';
 
 const caDirectory = '/opt/harness-delegate/ca-bundle';
 
-/** The `docker run` command of a delegate. Without a token in the options it is taken from the shell's DELEGATE_TOKEN. */
+/** The `docker run` commands of a delegate and, if asked for, its upgrader. A token that is not given is taken from the shell. */
 export function dockerCommand(plan: Plan): string {
   const { cpu, memoryMi } = sizes[plan.size ?? 'LAPTOP'];
   const variables = { ...environment(plan, 'DOCKER'), ...proxyCredentials(plan) };
@@ -20,7 +20,40 @@ export function dockerCommand(plan: Plan): string {
     ...bindMounts(plan).map((mount) => `-v ${shellQuote(mount)}`),
     plan.image,
   ];
-  return `${options.join(' \\\n  ')}\n`;
+  return `${[options, ...upgraderRun(plan)].map((words) => `${words.join(' \\\n  ')}\n`).join('\n')}`;
+}
+
+function upgraderRun(plan: Plan): string[][] {
+  const { upgrader } = plan;
+  if (!upgrader) return [];
+  const { environment: variables, volumes } = upgraderParts(plan, upgrader.schedule);
+  const token = plan.tokens.upgraderHexBase64;
+  return [
+    [
+      `docker run -d --name ${plan.delegateName}-upgrader --restart unless-stopped`,
+      ...Object.entries(variables).map(([name, value]) => `-e ${shellQuote(`${name}=${value}`)}`),
+      token === undefined ? '-e UPGRADER_TOKEN' : `-e ${shellQuote(`UPGRADER_TOKEN=${token}`)}`,
+      ...volumes.map((mount) => `-v ${shellQuote(mount)}`),
+      upgrader.image,
+    ],
+  ];
+}
+
+/** What an upgrader needs in docker: it is told in variables, and changes the delegate through docker's socket. */
+function upgraderParts(plan: Plan, schedule = '0 */1 * * *') {
+  return {
+    environment: {
+      ACCOUNT_ID: plan.accountId,
+      MANAGER_HOST_AND_PORT: plan.connection.url,
+      UPGRADER_WORKLOAD_NAME: plan.delegateName,
+      SCHEDULE: schedule,
+      ...(plan.mtls && {
+        UPGRADER_CLIENT_CERTIFICATE_PATH: certificatePath,
+        UPGRADER_CLIENT_CERTIFICATE_KEY_PATH: keyPath,
+      }),
+    },
+    volumes: ['/var/run/docker.sock:/var/run/docker.sock', ...certificateMounts(plan)],
+  };
 }
 
 /** A compose file with the delegate and, if asked for, its upgrader. */
@@ -28,7 +61,7 @@ export function composeFile(plan: Plan): string {
   const { replicas, cpu, memoryMi } = sizes[plan.size ?? 'LAPTOP'];
   const count = plan.replicas ?? (plan.size ? replicas : 1);
   const mounts = bindMounts(plan);
-  const { upgrader, connection } = plan;
+  const { upgrader } = plan;
   const delegate = {
     image: plan.image,
     restart: 'unless-stopped',
@@ -41,20 +74,12 @@ export function composeFile(plan: Plan): string {
     },
     ...(mounts.length > 0 && { volumes: mounts }),
   };
+  const parts = upgraderParts(plan, upgrader?.schedule);
   const upgraderService = upgrader && {
     image: upgrader.image,
     restart: 'unless-stopped',
-    environment: dollars({
-      ACCOUNT_ID: plan.accountId,
-      MANAGER_HOST_AND_PORT: connection.url,
-      UPGRADER_WORKLOAD_NAME: plan.delegateName,
-      SCHEDULE: upgrader.schedule ?? '0 */1 * * *',
-      ...(plan.mtls && {
-        UPGRADER_CLIENT_CERTIFICATE_PATH: certificatePath,
-        UPGRADER_CLIENT_CERTIFICATE_KEY_PATH: keyPath,
-      }),
-    }),
-    volumes: ['/var/run/docker.sock:/var/run/docker.sock', ...certificateMounts(plan)],
+    environment: dollars(parts.environment),
+    volumes: parts.volumes,
   };
   const services = {
     [plan.delegateName]: delegate,

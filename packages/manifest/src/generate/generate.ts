@@ -119,7 +119,9 @@ function notes(plan: Plan): string[] {
           'The upgrader of Sallyport takes the client certificate from these variables; one of another make has none in Docker, and a STRICT account refuses it.',
         ]
       : []),
-    ...(docker && plan.token === undefined ? ['Set DELEGATE_TOKEN in the environment before you run it.'] : []),
+    ...(docker && plan.token === undefined
+      ? [`Set DELEGATE_TOKEN${plan.upgrader ? ' and UPGRADER_TOKEN' : ''} in the environment before you run it.`]
+      : []),
     ...(plan.upgrader && plan.proxy?.user !== undefined && !docker
       ? ['The upgrader gets the proxy without its user and password: they would stand in a ConfigMap.']
       : []),

@@ -1,3 +1,4 @@
+import { inMountDirectory } from '../container-path.ts';
 import { uncheckedCertificate } from '../credentials.ts';
 import { delegateWishes } from '../delegate-variables.ts';
 import { EditableText } from '../edit/editable-text.ts';
@@ -121,7 +122,7 @@ function refuseUnfit(values: YamlCursor, source: EditableText): void {
   if (image && fault) throw refusal(source, 'IMAGE_NOT_IMMUTABLE', fault, image);
   for (const mount of values.get('custom_mounts')?.items() ?? []) {
     const path = mount.get('mountPath');
-    if (!path?.text?.startsWith('/etc/mtls')) continue;
+    if (path?.text === undefined || !inMountDirectory(path.text)) continue;
     const [code, what] = mount.get('subPath')
       ? (['SUBPATH_MOUNT', 'with subPath, which never sees a renewed certificate'] as const)
       : (['MOUNT_CONFLICT', 'by hand'] as const);

@@ -1,4 +1,5 @@
-import { certificateFile, keyFile, mountDirectory } from '../delegate-variables.ts';
+import { containerPath, inMountDirectory } from '../container-path.ts';
+import { certificateFile, keyFile } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 
 export const volumeName = 'client-certificate';
@@ -17,16 +18,14 @@ export function volumesOf(podSpec: YamlCursor): YamlCursor[] {
   return podSpec.get('volumes')?.items() ?? [];
 }
 
-/** A mount's path without a slash at its end. */
+/** A mount's path, as the container runtime resolves it. */
 export function mountPath(mount: YamlCursor): string {
-  return (mount.get('mountPath')?.text ?? '').replace(/(?<=.)\/+$/, '');
+  return containerPath(mount.get('mountPath')?.text ?? '');
 }
 
 /** The mounts at /etc/mtls and below. */
 export function certificateMounts(container: YamlCursor): YamlCursor[] {
-  return mountsOf(container).filter(
-    (mount) => mountPath(mount) === mountDirectory || mountPath(mount).startsWith(`${mountDirectory}/`),
-  );
+  return mountsOf(container).filter((mount) => inMountDirectory(mountPath(mount)));
 }
 
 export function volumeNamed(podSpec: YamlCursor, name: string | undefined): YamlCursor | undefined {

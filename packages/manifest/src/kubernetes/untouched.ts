@@ -1,4 +1,5 @@
-import { delegateWishes, mountDirectory } from '../delegate-variables.ts';
+import { inMountDirectory } from '../container-path.ts';
+import { delegateWishes } from '../delegate-variables.ts';
 import type { YamlCursor } from '../edit/yaml-cursor.ts';
 import type { KubernetesObject } from './objects.ts';
 import type { KubernetesScene } from './scene.ts';
@@ -101,7 +102,7 @@ function withoutManagedParts(
   const managed = new Set(delegateWishes(scene.target).map((wish) => wish.name));
   for (const owner of owners) {
     list(owner, 'volumeMounts', (mount) => {
-      const ours = String(mount['mountPath'] ?? '').startsWith(mountDirectory);
+      const ours = inMountDirectory(String(mount['mountPath'] ?? ''));
       if (ours) mounts.add(String(mount['name'] ?? ''));
       return !ours;
     });

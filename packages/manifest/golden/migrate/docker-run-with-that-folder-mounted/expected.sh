@@ -1,0 +1,1 @@
+docker run -d --name d1 -e ACCOUNT_ID=acc-1 -v /host/:/etc/mtls -e MANAGER_HOST_AND_PORT=https://blue.agent.example.com -e DELEGATE_CLIENT_CERTIFICATE_PATH=/etc/mtls/client.crt -e DELEGATE_CLIENT_CERTIFICATE_KEY_PATH=/etc/mtls/client.key -e GRPC_AUTHORITY_MODIFICATION_DISABLED=true registry.example.com/delegate:25.09.86700
