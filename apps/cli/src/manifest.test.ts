@@ -326,6 +326,14 @@ test('generate writes several files to --out, those with a key for their owner o
   assert.equal((await newDelegate(...args, '--out', out)).exit, 6);
 });
 
+test('generate makes the folder of the CA bundle below --out', async () => {
+  const out = join(folder, 'docker-ca');
+  const bundle = ['--extra-ca', at('ca.crt'), '--host-folder', '/srv/mtls'];
+  const { exit, stderr } = await newDelegate('--form', 'docker', ...bundle, '--out', out);
+  assert.equal(exit, 0, stderr);
+  assert.equal(read('docker-ca/ca-bundle/ca.crt'), read('ca.crt'));
+});
+
 test('generate makes docker and compose files that take the certificate from the docker host', async () => {
   for (const form of ['docker', 'compose']) {
     const { exit, stdout, stderr } = await newDelegate('--form', form, '--host-folder', '/srv/mtls');

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import {
   type ClientCertificate,
   type DelegateSize,
@@ -256,9 +256,12 @@ async function deliver({ files, notes }: Generated, { out, force = false }: Opti
     return;
   }
   const targets = files.map(({ path, text, confidential }) => ({ path: join(out, path), text, secret: confidential }));
-  await mkdir(out, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    throw usageError(`The folder ${out} cannot be made (${error.code ?? error.message}).`, 'Choose another for --out.');
-  });
+  for (const folder of new Set([out, ...targets.map(({ path }) => dirname(path))])) {
+    await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      const reason = error.code ?? error.message;
+      throw usageError(`The folder ${folder} cannot be made (${reason}).`, 'Choose another for --out.');
+    });
+  }
   await writeLocalFiles(targets, force);
   const written = targets.map(({ path, secret }) => ({ file: path, secret }));
   output.result({ files: written, notes }, () =>
