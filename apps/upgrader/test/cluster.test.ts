@@ -201,6 +201,20 @@ test('a token that the API server does not know, and a Deployment or container t
   assert.ok(!text.includes('unknown') && !text.includes(rig.account.token));
 });
 
+test('a delegate image that is refused does not keep the upgrader from keeping itself current', async (t) => {
+  const rig = await ClusterRig.create(t, dev, 'refused-both');
+  await rig.publish('evil/delegate:25.09.86700');
+  await rig.publish('harness/upgrader:25.10.2', 'UPGRADER');
+  const one = await rig.run();
+  assert.deepEqual([one.exit, rig.image(), rig.image('cronjobs')], [5, OLD, 'harness/upgrader:25.10.2'], one.text);
+  assert.match(one.lines.at(-1)?.msg ?? '', /repository docker\.io\/evil\/delegate is not allowed here/);
+  const both = await rig.run({ cronJobName: 'other' });
+  assert.equal(both.exit, 5);
+  const errors = both.lines.filter(({ level }) => level === 'error').map(({ msg }) => msg);
+  assert.match(errors.join('\n'), /get cronjobs\.batch "other"[\s\S]*evil\/delegate is not allowed here/);
+  await dev.must('POST', '/ng/api/upgrades/rings/stable/halt', { component: 'UPGRADER' });
+});
+
 test('an image of another repository is refused, and nothing is patched', async (t) => {
   const rig = await ClusterRig.create(t, dev, 'foreign');
   const foreign = 'us-docker.pkg.dev/other/delegate:25.09.86701';
