@@ -173,6 +173,18 @@ export const ADMISSION_CASES: readonly Case[] = [
     broken: mtls(({ manager }) => ({ LOG_STREAMING_SERVICE_URL: manager.mtlsUrl('acme') })),
   },
   {
+    name: 'the log service wants a client certificate, and logs go there without one',
+    cause: 'log-service',
+    says: /answered 403: Presented no client certificate\.$/,
+    broken: async (rig) => {
+      const body = JSON.stringify({ code: 'NO_CLIENT_CERTIFICATE', message: 'Presented no client certificate.' });
+      const port = await tlsServer(rig.closing, rig.server, (_request, response) => response.writeHead(403).end(body));
+      const { SALLYPORT_EXTRA_CA_FILE = '' } = rig.elsewhere(port);
+      const logs = { LOG_STREAMING_SERVICE_URL: `https://localhost:${port}/log-service/`, SALLYPORT_EXTRA_CA_FILE };
+      return { environment: rig.mtls(logs) };
+    },
+  },
+  {
     name: 'logs bypass the mTLS endpoint',
     cause: 'log-service',
     status: 'warn',

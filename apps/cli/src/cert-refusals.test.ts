@@ -96,3 +96,10 @@ test('certificate and key that are given the other way round are said to be', as
   assert.equal(exit, 2);
   assert.match(stderr, /client\.key holds the key and .*client\.crt the certificate: they are swapped/);
 });
+
+test('a byte order mark before the PEM is named', async () => {
+  writeFileSync(at('bom.crt'), `\uFEFF${readFileSync(at('client.crt'), 'utf8')}`);
+  const { exit, stderr } = await cert('inspect', at('bom.crt'));
+  assert.equal(exit, 2);
+  assert.match(stderr, /bom\.crt begins with a byte order mark[\s\S]*tail -c \+4/);
+});

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { type Pair, TestAuthority } from '../test/certificates.ts';
 import { ClientCertificateSource } from './client-certificate-source.ts';
-import { CertificateFileError } from './client-identity.ts';
+import { CertificateFileError, oneLine } from './client-identity.ts';
 
 const authority = new TestAuthority();
 const first = authority.client('first');
@@ -154,4 +154,8 @@ test('files that go away keep the last good pair', async (context) => {
   const [error] = await once(source, 'rejected');
   assert.match(error.message, /client\.key cannot be read/);
   assert.equal(source.current.subject, 'CN=first');
+});
+
+test('names are written as RFC 4514 does, the narrowest part first, as everywhere else', () => {
+  assert.equal(oneLine('C=DE\nO=Acme\nCN=edge-1'), 'CN=edge-1, O=Acme, C=DE');
 });

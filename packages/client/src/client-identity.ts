@@ -116,9 +116,9 @@ function parseKey(pem: string, from: string): KeyObject {
   }
 }
 
-/** Node prints names over several lines; texts and logs want one. */
+/** Node prints names over several lines, the widest part first; texts and logs want one, as RFC 4514 writes it. */
 export function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ');
+  return name.split('\n').reverse().join(', ');
 }
 
 function reasonOf(error: unknown): string {

@@ -23,7 +23,7 @@ test('a path is a path, however long and wherever it lies', () => {
     'client.key',
     'MII',
     'C:\\Program Files\\Delegate\\client.key',
-    '/home/Ann/ClientCertificates2026/Production/Edge1/clientkey',
+    '/srv/Ann/ClientCertificates2026/Production/Edge1/clientkey',
     `/var/lib/docker/volumes/${'0123456789abcdef'.repeat(4)}/key`,
     '/run/secrets/kubernetes/delegates/production/clientcertificatekey',
     '/var/lib/kubelet/pods/0f8fad5b-d9cb-469f-a165-70867728950e/volumes/key',

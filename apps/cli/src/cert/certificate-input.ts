@@ -72,6 +72,12 @@ export async function findIn(file: string, passphrase?: string): Promise<Found> 
   const bytes = await readLocalFile(file);
   const source: Source = { file, prefix: '', passphrase };
   const text = bytes.toString('utf8');
+  if (text.startsWith('\uFEFF-----BEGIN ')) {
+    throw usageError(
+      `${file} begins with a byte order mark (BOM), and not every TLS library finds the PEM behind it.`,
+      `Write it without: tail -c +4 ${file} > NEW`,
+    );
+  }
   const found = holdsSecret(text) ? await inSecret(source, text) : await inBytes(source, bytes);
   if (found === null) throw explainUnread(file, bytes);
   const [other] = found.others;

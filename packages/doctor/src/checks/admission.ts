@@ -148,7 +148,7 @@ function judgeLog({ setup, log }: Seen): Outcome {
   if (status < 200 || status > 299) {
     const words = answer === null ? null : readWords(answer);
     return fail(
-      `${log.url} answered ${status}${words?.message ? `: ${words.message}` : ''}.`,
+      `${log.url} answered ${status}${words?.message ? `: ${words.message.replace(/\.$/, '')}` : ''}.`,
       words?.remedy || logRemedy(setup),
     );
   }
