@@ -113,6 +113,28 @@ describe('adding to collections', () => {
     );
   });
 
+  const trailing: [string, string, string][] = [
+    ['a comma in front', 'a: [\n  x, # one\n  y, # two\n]\n', 'a: [\n  x, # one\n  y, # two\n  z,\n]\n'],
+    ['no comma', 'a: [\n  x, # one\n  y # two\n]\n', 'a: [\n  x, # one\n  y, # two\n  z\n]\n'],
+    ['no comma, after lines that end in CRLF', 'a: [\r\n  y # two\r\n]\r\n', 'a: [\r\n  y, # two\r\n  z\r\n]\r\n'],
+    ['the bracket on its line', 'a: [x, y # two\n]\n', 'a: [x, y, # two\n    z\n]\n'],
+  ];
+  for (const [name, before, after] of trailing) {
+    test(`leaves the comment of the last element with it: ${name}`, () => {
+      assert.equal(
+        edited(before, (root) => addItem(place(root, 'a'), 'z')),
+        after,
+      );
+    });
+  }
+
+  test('leaves the comment of the last value of a flow map with it', () => {
+    assert.equal(
+      edited('a: {\n  x: 1, # one\n  y: 2 # two\n}\n', (root) => addPair(place(root, 'a'), 'z', 3)),
+      'a: {\n  x: 1, # one\n  y: 2, # two\n  z: 3\n}\n',
+    );
+  });
+
   test('stays in flow, on lines of its own where the elements have them', () => {
     assert.equal(
       edited('l: [a, b]\n', (root) => addItem(place(root, 'l'), { c: 1 })),
@@ -217,6 +239,14 @@ describe('removing from collections', () => {
       edited('- v: x\n  n: y\n', (root) => removePair(place(root, 0, 'v'))),
       '- n: y\n',
     );
+  });
+
+  test('leaves the comments of the elements around it', () => {
+    const list = 'a: [\n  x, # one\n  y, # two\n  # about z\n  z # three\n]\n';
+    const without = (index: number) => edited(list, (root) => removeItem(place(root, 'a', index)));
+    assert.equal(without(0), 'a: [\n  y, # two\n  # about z\n  z # three\n]\n');
+    assert.equal(without(1), 'a: [\n  x, # one\n  # about z\n  z # three\n]\n');
+    assert.equal(without(2), 'a: [\n  x, # one\n  y, # two\n  # about z\n]\n');
   });
 
   test('keeps flow collections well formed', () => {

@@ -37,7 +37,7 @@ export function addPair(map: YamlCursor, key: string, value: unknown): PartEdit 
   if (!last) return fillEmpty(map, { [key]: value });
   const end = pairEnd(part.text, last as Pair);
   const quoting = quotingAround(map);
-  if (map.flow) return edit(part, end, end, flowSeparator(map, flowPair(key, value, quoting)));
+  if (map.flow) return appendToFlow(map, end, flowPair(key, value, quoting));
   const indent = column(part.text, map.node.range?.[0] ?? 0);
   const lines = flowLike(map, value)
     ? [flowPair(key, value, quoting)]
@@ -51,7 +51,7 @@ export function addItem(sequence: YamlCursor, value: unknown): PartEdit {
   const last = sequence.items().at(-1);
   if (!last) return fillEmpty(sequence, [value]);
   const end = contentEnd(part.text, last.alias ?? last.node);
-  if (sequence.flow) return edit(part, end, end, flowSeparator(sequence, flowText(value, quotingAround(sequence))));
+  if (sequence.flow) return appendToFlow(sequence, end, flowText(value, quotingAround(sequence)));
   return afterLine(part, end, indentLines(itemLines(sequence, value), dashColumn(sequence), part));
 }
 
@@ -182,13 +182,30 @@ function removeFromFlow(part: YamlPart, bounds: readonly (readonly [number, numb
   const [start, end] = bounds[index] ?? [0, 0];
   const next = bounds[index + 1];
   const previous = bounds[index - 1];
+  const around =
+    part.text.slice(previous?.[1] ?? start, start) + part.text.slice(end, next?.[0] ?? lineEnd(part.text, end));
+  const alone =
+    part.text.slice(lineStart(part.text, start), start).trim() === '' &&
+    /^[ \t]*,?[ \t]*(?:#.*)?$/.test(part.text.slice(end, lineEnd(part.text, end)));
+  // The comments of its neighbours stay; YAML takes a comma behind the last element.
+  if (alone && around.includes('#')) return edit(part, lineStart(part.text, start), nextLine(part.text, end), '');
   if (next) return edit(part, start, next[0], '');
   return edit(part, previous?.[1] ?? start, end, '');
 }
 
-/** What goes between the last element of a flow collection and a new one: a line break where its elements have lines of their own. */
-function flowSeparator(collection: YamlCursor, element: string): string {
-  return `,${flowGap(collection)}${element}`;
+/** Adds an element behind the last one, which ends at `end`: on a line of its own where the elements have such, and behind a comment on the last one. */
+function appendToFlow(collection: YamlCursor, end: number, element: string): PartEdit {
+  const { part } = collection;
+  const gap = flowGap(collection);
+  const line = lineEnd(part.text, end);
+  const [, comma = '', comment = ''] = /^([ \t]*,)?([ \t]*#.*)$/.exec(part.text.slice(end, line)) ?? [];
+  const commaBelow = /^(?:\s|#.*)*,/.test(part.text.slice(line));
+  if (comment === '' || commaBelow) return edit(part, end, end, `,${gap}${element}`);
+  const first = collection.map ? collection.entries()[0]?.keyOffset : collection.items()[0]?.offset;
+  const below = gap.trim() === '' && gap.includes('\n') ? gap : part.eol + ' '.repeat(column(part.text, first ?? end));
+  return comma === ''
+    ? edit(part, end, line, `,${comment}${below}${element}`)
+    : edit(part, line, line, `${below}${element},`);
 }
 
 function flowGap(collection: YamlCursor): string {
