@@ -63,6 +63,11 @@ test('its patch is the one of kubectl set image, and kubectl reads what it did',
     ).stdout;
   const read = JSON.parse(await kubectl('get', 'deployment', NAME, '--output', 'json'));
   assert.equal(read.spec.template.spec.containers[0].image, NEW);
+  const names = [
+    await kubectl('get', 'deploy', NAME, '-o', 'name'),
+    await kubectl('get', 'cj', `${NAME}-upgrader-job`, '-o', 'name'),
+  ];
+  assert.deepEqual(names, [`deployment.apps/${NAME}\n`, `cronjob.batch/${NAME}-upgrader-job\n`]);
 
   const ours = rig.api.calls.find(({ verb }) => verb === 'patch');
   rig.api.put(rig.deployment);

@@ -306,10 +306,10 @@ function withDefaults(given: JsonObject, image: JsonObject): JsonObject {
 }
 
 const attached = (endpoint: JsonObject, id: string): JsonObject => ({
+  MacAddress: '02:42:ac:11:00:02',
   ...endpoint,
   Aliases: [...(Array.isArray(endpoint['Aliases']) ? endpoint['Aliases'] : []), id.slice(0, 12)],
   IPAddress: '172.17.0.2',
-  MacAddress: '02:42:ac:11:00:02',
 });
 
 function inUse(name: string, { id }: Container): Reply {

@@ -54,9 +54,13 @@ test('speaks the API version that the engine has, and says so when there is none
     await rig.restart();
     await rig.publish(NEW);
     rig.engine.apiVersions = versions;
+    const MacAddress = '02:00:00:00:00:01';
+    Object.assign(rig.engine.byName('edge').config, { MacAddress });
     const { exit, lines } = await rig.run();
     assert.equal(exit, 0, JSON.stringify(lines));
-    assert.equal(rig.engine.byName('edge').config['Image'], NEW, versions.join());
+    const { config, networks } = rig.engine.byName('edge');
+    const address = versions[1] === '1.41' ? config['MacAddress'] : networks['second']?.['MacAddress'];
+    assert.deepEqual([config['Image'], address], [NEW, MacAddress], versions.join());
   }
   rig.engine.apiVersions = ['1.12', '1.40'];
   const old = await rig.run();

@@ -5,11 +5,12 @@ export interface Resource {
   readonly version: string;
   readonly plural: string;
   readonly kind: string;
+  readonly shortName: string;
 }
 
 export const RESOURCES: readonly Resource[] = [
-  { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment' },
-  { group: 'batch', version: 'v1', plural: 'cronjobs', kind: 'CronJob' },
+  { group: 'apps', version: 'v1', plural: 'deployments', kind: 'Deployment', shortName: 'deploy' },
+  { group: 'batch', version: 'v1', plural: 'cronjobs', kind: 'CronJob', shortName: 'cj' },
 ];
 
 export interface Answer {
@@ -75,8 +76,8 @@ export function discovery(path: string): Answer | null {
 
 function resourceList(groupVersion: string, resources: readonly Resource[]): Answer {
   const verbs = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
-  const entries = resources.map(({ plural, kind }) => ({
-    ...{ name: plural, singularName: kind.toLowerCase(), namespaced: true, kind, verbs },
+  const entries = resources.map(({ plural, kind, shortName }) => ({
+    ...{ name: plural, singularName: kind.toLowerCase(), namespaced: true, kind, verbs, shortNames: [shortName] },
   }));
   return { status: 200, body: { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources: entries } };
 }
