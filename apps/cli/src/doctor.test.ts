@@ -171,3 +171,24 @@ test('a manifest that cannot be read ends it with 2 and says what to do about it
     assert.match(stderr, /pipe is a named pipe/);
   }
 });
+
+test("our own manifest brings the manager's CA along: nothing else is needed to look at it", async () => {
+  const given = ['--name', 'edge-1', '--account', account.id, '--image', 'harness/delegate:25.09.86700'];
+  const files = [
+    ...[
+      '--certificate',
+      file('own/client.crt', pair.certificatePem),
+      '--key',
+      file('own/client.key', pair.privateKeyPem),
+    ],
+    ...['--token-file', file('own/token', account.token), '--extra-ca', file('own/ca.pem', manager.serverCa)],
+  ];
+  const made = await runCommand(
+    ['manifest', 'generate', ...given, '--endpoint', manager.mtlsUrl('acme'), ...files, '--out', join(folder, 'made')],
+    { now: Date.now() },
+  );
+  assert.equal(made.exit, 0, made.stderr);
+  const { exit, stdout } = await doctor(['--from-manifest', join(folder, 'made/harness-delegate.yaml')]);
+  assert.equal(exit, 0, stdout);
+  assert.match(stdout, /^ok {4}Extra CA file +\/opt\/harness-delegate\/ca-bundle can be used\.$/m);
+});
