@@ -1,11 +1,12 @@
 import { examineCompose, examineDockerCommand } from '../docker/examine.ts';
-import { EditableText } from '../edit/editable-text.ts';
-import { originalPosition, settle } from '../edit/settle.ts';
+import { EditableText, type TextPosition } from '../edit/editable-text.ts';
+import { type Applied, originalPosition, settle } from '../edit/settle.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import { type FindingCode, findings, type Problem, type Severity } from '../finding.ts';
 import { detectForm, type ManifestForm } from '../form.ts';
 import { examineHelmCommand, examineHelmValues } from '../helm/examine.ts';
 import { examineKubernetes } from '../kubernetes/examine.ts';
+import { ManifestError } from '../manifest-error.ts';
 import { examineUpgraderConfig } from '../upgrader-config/examine.ts';
 import type { CheckContext, Examination, Examiner } from './examination.ts';
 
@@ -42,7 +43,47 @@ export function check(text: string, context: CheckContext = {}): Finding[] {
   const form = context.form ?? detectForm(text);
   const examinations = examiners[form](source, context);
   const problems = examinations.flatMap((examination) => examination.problems());
-  return asFindings([...problems, ...noDelegate(examinations, form)], source);
+  const found = asFindings(placed([...problems, ...noDelegate(examinations, form)], source));
+  const known = new Set(found.map(({ line, code }) => `${line} ${code}`));
+  const behind = found.some(({ fixable }) => fixable)
+    ? hidden(text, { ...context, form }).filter(({ line, code }) => !known.has(`${line} ${code}`))
+    : [];
+  return [...found, ...behind].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** What shows only when other mistakes are mended (a mode in a list that stands in the wrong place): one run is to name it all. */
+function hidden(text: string, context: CheckContext): Finding[] {
+  const source = new EditableText(text);
+  const examinations = examine(source, context);
+  try {
+    const applied = mend(examinations);
+    return asFindings([
+      ...applied,
+      ...placed(
+        examinations.flatMap(({ problems }) => problems()),
+        source,
+      ),
+    ]);
+  } catch (error) {
+    // What cannot be mended here hides what it hides.
+    if (error instanceof ManifestError) return [];
+    throw error;
+  }
+}
+
+function mend(examinations: readonly Examination[]): Applied[] {
+  const [first] = examinations;
+  const rules = examinations.map(({ problems }) => problems);
+  return first ? settle(first.file, () => undefined, [{ rules }], isSafe) : [];
+}
+
+interface PlacedProblem {
+  readonly problem: Problem;
+  readonly at: TextPosition;
+}
+
+function placed(problems: readonly Problem[], source: EditableText): PlacedProblem[] {
+  return problems.map((problem) => ({ problem, at: originalPosition(source, problem) }));
 }
 
 export interface Fixed {
@@ -57,9 +98,7 @@ export interface Fixed {
 export function fix(text: string, context: CheckContext = {}): Fixed {
   const source = new EditableText(text);
   const examinations = examine(source, context);
-  const [first] = examinations;
-  const rules = examinations.map(({ problems }) => problems);
-  const applied = first ? settle(first.file, () => undefined, [{ rules }], isSafe) : [];
+  const applied = mend(examinations);
   return {
     text: source.text,
     fixed: applied
@@ -104,10 +143,10 @@ function isSafe(problem: Problem): boolean {
   return problem.repair !== undefined && problem.safe !== false;
 }
 
-function asFindings(problems: readonly Problem[], source: EditableText): Finding[] {
+function asFindings(problems: readonly PlacedProblem[]): Finding[] {
   const found = new Map<string, Finding>();
-  for (const problem of problems) {
-    const { line, column } = originalPosition(source, problem);
+  for (const { problem, at } of problems) {
+    const { line, column } = at;
     const key = `${line}:${column}:${problem.code}:${problem.message}`;
     const known = found.get(key);
     if (known && (known.fixable || !isSafe(problem))) continue;
