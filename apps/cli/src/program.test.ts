@@ -108,3 +108,10 @@ test('the version is that of the package', async () => {
   assert.equal(exit, 0);
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
 });
+
+test('the content of a key on the command line is not repeated by the error about it', async () => {
+  const { exit, stderr } = await runCommand(['cert', 'inspect', '-----BEGIN PRIVATE KEY-----\nMIIEvQIB\n']);
+  assert.equal(exit, 2);
+  assert.match(stderr, /The content of a file was given/);
+  assert.ok(!stderr.includes('MIIEvQIB'));
+});

@@ -101,6 +101,9 @@ function usageErrorOf(error: CommanderError, command: Command): CliError {
     const verbs = command.commands.map((child) => child.name()).join(', ');
     return usageError(`"${fullName(command)}" needs a command: ${verbs}.`, help);
   }
+  // `cert inspect "$(cat client.key)"` begins with a dash: the parser's words would show the whole key.
+  if (error.message.includes('-----BEGIN '))
+    return usageError('The content of a file was given, where a path or another value belongs.', help);
   const [, message = error.message, suggestion] =
     /^(?:error: )?(.*?)(?:\n\((Did you mean .*)\))?$/s.exec(error.message) ?? [];
   return usageError(`${message}.`.replace(/\.\.$/, '.'), suggestion === undefined ? help : `${suggestion} ${help}`);
