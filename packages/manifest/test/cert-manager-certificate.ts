@@ -24,6 +24,7 @@ const rules: Rules = {
   spec: {
     secretName: text,
     commonName: (value) => text(value) && String(value).length <= 64,
+    dnsNames: (value) => Array.isArray(value) && value.every((name) => /^[a-z0-9][a-z0-9.-]*$/.test(String(name))),
     duration,
     renewBefore: duration,
     privateKey: {

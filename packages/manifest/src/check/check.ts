@@ -57,18 +57,30 @@ function hidden(text: string, context: CheckContext): Finding[] {
   const examinations = examine(source, context);
   try {
     const applied = mend(examinations);
-    return asFindings([
+    const found = [
       ...applied,
       ...placed(
         examinations.flatMap(({ problems }) => problems()),
         source,
       ),
-    ]);
+    ];
+    return asFindings(found.map(({ problem, at }) => ({ problem, at: beforeMoved(at, applied, text) })));
   } catch (error) {
     // What cannot be mended here hides what it hides.
     if (error instanceof ManifestError) return [];
     throw error;
   }
+}
+
+/** What was moved has the place that it was moved to, behind the end of a line: the list that it stood in is where to look. */
+function beforeMoved(at: TextPosition, applied: readonly Applied[], text: string): TextPosition {
+  const lines = text.split('\n');
+  if (at.column <= (lines[at.line - 1] ?? '').trimEnd().length) return at;
+  const sameDocument = (list: TextPosition) =>
+    !lines.slice(Math.min(list.line, at.line), Math.max(list.line, at.line)).some((line) => line.startsWith('---'));
+  const moved = applied.flatMap((each) => (each.problem.code === 'MISPLACED_LIST' ? each.at : [])).filter(sameDocument);
+  const distance = (list: TextPosition) => Math.abs(list.line - at.line);
+  return moved.sort((a, b) => distance(a) - distance(b))[0] ?? at;
 }
 
 function mend(examinations: readonly Examination[]): Applied[] {

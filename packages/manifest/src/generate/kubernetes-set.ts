@@ -78,6 +78,7 @@ function certificate(plan: Plan): Manifest[] {
       spec: {
         secretName: certificateSecret(plan),
         commonName: mtls.commonName ?? plan.delegateName,
+        dnsNames: [plan.delegateName],
         duration: mtls.duration ?? '2160h',
         renewBefore: mtls.renewBefore ?? '720h',
         // The Java delegate reads PKCS#8 RSA keys only.
