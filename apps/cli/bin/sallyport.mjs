@@ -31,7 +31,8 @@ if (pinnedNode === null) {
 // The other commands hold no connections, and what a delegate's tasks start should find the environment of the machine.
 const serves = process.argv[2] === 'serve';
 const child = spawn(pinnedNode, [...nodeOptions, main, ...process.argv.slice(2)], {
-  stdio: 'inherit',
+  // The channel carries nothing. It breaks when this process is killed, and then the program ends too: see main.ts.
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   ...(serves && { env: serverEnvironment() }),
 });
 child.on('error', (error) => {

@@ -125,3 +125,18 @@ test('the real launcher runs the real program', () => {
   assert.equal(status, 0);
   assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
 });
+
+test('a launcher that is killed leaves no server behind', async () => {
+  const data = join(folder, 'data');
+  const listen = { SALLYPORT_PUBLIC_LISTEN: '127.0.0.1:0', SALLYPORT_MTLS_LISTEN: '127.0.0.1:0' };
+  const child = spawn(process.execPath, [realBin, 'serve'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, ...listen, SALLYPORT_DATA_DIR: data },
+  });
+  await seen(child, 'accepts connections');
+  // The server holds the other end of its output: that closes with it.
+  const ended = once(child.stdout, 'close');
+  child.stdout.resume();
+  child.kill('SIGKILL');
+  await ended;
+});

@@ -9,6 +9,10 @@ enableCompileCache(join(import.meta.dirname, '../../../node_modules/.cache/sally
 const { readEnvironment } = await import('./config/environment.ts');
 const { runProgram } = await import('./program.ts');
 
+// Killed (kill -9), the launcher can pass on no signal: left alone, a server would hold its ports and its database.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+process.channel?.unref();
+
 // The reader of a pipe went away (sallyport task list | head): there is nobody left to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
