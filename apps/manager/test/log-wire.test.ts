@@ -162,6 +162,7 @@ const TABLE: readonly Row[] = [
       /is '.*', which is not percent-encoded UTF-8: write a % as %25"/,
     ),
   ),
+  row('holder', `POST /stream?${A}&%6bey=50%`, 400, /not percent-encoded|percent-encoded UTF-8/),
   row('holder', `DELETE /stream?${A}&key=%zz&prefix=true`, 400, /not percent-encoded UTF-8/),
   row('viewer', `GET /blob/download?${A}&prefix=runSequence:1%zz`, 400, /the prefix in the URL is/),
   row('holder', `POST /stream?${A}&key=50%25`, 204, ''),

@@ -49,3 +49,21 @@ test('an endless line is not kept in memory: what is over the limit has left', (
   for (let n = 0; n < 100; n += 1) splitter.write(Buffer.alloc(10_000, 0x61));
   assert.ok(given > 1_000_000 - MAX_LOG_LINE_BYTES);
 });
+
+test('the part of a line that waits for its end leaves when it is asked for, no character cut, and its end follows', () => {
+  const out: string[] = [];
+  const splitter = new LineSplitter((text) => out.push(text));
+  const bytes = Buffer.from('10%€');
+  splitter.write(bytes.subarray(0, -1));
+  splitter.flush();
+  splitter.flush();
+  assert.deepEqual(out, ['10%']);
+  splitter.write(bytes.subarray(-1));
+  splitter.flush();
+  assert.equal(splitter.pending, false);
+  splitter.write(Buffer.from('\r\n20%'));
+  splitter.flush();
+  splitter.end();
+  splitter.end();
+  assert.deepEqual(out, ['10%', '€', '\n', '20%', '\n']);
+});

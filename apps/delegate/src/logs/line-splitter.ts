@@ -9,14 +9,16 @@ const MOST_PENDING_BYTES = MAX_LOG_LINE_BYTES - 1;
 
 /**
  * Gives the lines of a stream of bytes as text, those of one chunk together. A line ends at LF, CRLF or a lone CR, as
- * progress bars send it, and always leaves with LF; of a long one the beginning leaves before its end has come. Characters
- * are never cut in two; bytes that are not UTF-8 read as U+FFFD.
+ * progress bars send it, and always leaves with LF; of a long one, and when `flush` is called, the beginning leaves before its
+ * end has come: parts of a line are the line when joined. Characters are never cut in two; bytes that are not UTF-8 read as U+FFFD.
  */
 export class LineSplitter {
   readonly #emit: (text: string) => void;
   /** Of the line that has not ended. */
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  /** Of that line, the beginning has left. */
+  #begun = false;
   #afterReturn = false;
 
   constructor(emit: (text: string) => void) {
@@ -30,20 +32,37 @@ export class LineSplitter {
       this.#emit(Buffer.concat([...this.#pending, data.subarray(0, end)]).toString());
       this.#pending = [];
       this.#pendingBytes = 0;
+      this.#begun = false;
     }
     this.#keep(data.subarray(end));
   }
 
+  /** Bytes wait for the end of their line. */
+  get pending(): boolean {
+    return this.#pendingBytes > 0;
+  }
+
+  /** What there is of a line that has not ended, up to its last whole character. */
+  flush(): void {
+    const data = Buffer.concat(this.#pending);
+    const end = endOfCharacters(data);
+    if (end === 0) return;
+    this.#emit(data.toString('utf8', 0, end));
+    this.#begun = true;
+    this.#pending = [Buffer.from(data.subarray(end))];
+    this.#pendingBytes = data.length - end;
+  }
+
   /** The last line, if the output did not end with one's end. */
   end(): void {
-    if (this.#pendingBytes > 0) this.write(FEED);
+    if (this.#begun || this.#pendingBytes > 0) this.write(FEED);
   }
 
   /** Every end of a line as LF. */
   #withFeeds(chunk: Buffer): Buffer {
     if (!this.#afterReturn && !chunk.includes(CARRIAGE_RETURN)) return chunk;
     const parts: Buffer[] = [];
-    let begun = this.#pendingBytes > 0;
+    let begun = this.#begun || this.#pendingBytes > 0;
     let start = 0;
     let feed = chunk.indexOf(LINE_FEED);
     let back = chunk.indexOf(CARRIAGE_RETURN);
@@ -79,4 +98,15 @@ export class LineSplitter {
     this.#pending = [Buffer.from(data)];
     this.#pendingBytes = data.length;
   }
+}
+
+/** How many bytes are whole characters: the last one may still be on its way. */
+function endOfCharacters(data: Buffer): number {
+  for (let back = 1; back <= Math.min(3, data.length); back += 1) {
+    const byte = data[data.length - back] ?? 0;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? data.length - back : data.length;
+  }
+  return data.length;
 }

@@ -4,6 +4,7 @@ export const SHORTEST_MASKED = 4;
 const SHORTEST_PIECE = 8;
 /** Longer values are masked as they stand, line by line, and in base64 as tools wrap it: all forms of a long one are many. */
 const LONGEST_IN_ALL_FORMS = 4096;
+const IN_HEX = /^[0-9a-f]{8,}$/i;
 /** Columns at which `base64` and `openssl base64` break their lines. */
 const WRAPS = [76, 64];
 
@@ -27,6 +28,8 @@ export function formsOfSecret(secret: string): string[] {
       value.replaceAll("'", "'\\''"),
       value.replaceAll('\r\n', '\n'),
       value.replaceAll(/\r?\n/g, '\r\n'),
+      // A key in hex, as a delegate's token is, is the same one in the other case.
+      ...(IN_HEX.test(value) ? [value.toLowerCase(), value.toUpperCase()] : []),
     ];
     for (const form of [...written, ...inBase64(bytes), ...inHex(bytes)]) forms.add(form);
   }

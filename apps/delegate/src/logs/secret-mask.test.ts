@@ -124,3 +124,10 @@ test('for any secrets, text and cuts, no secret is in what comes out, and nothin
     ),
   );
 });
+
+test('a token in hex is masked in the other case too', () => {
+  const token = '0123456789abcdef0123456789abcdef';
+  for (const given of [token, token.toUpperCase()]) {
+    assert.equal(new SecretMask([given]).text(`${token} ${token.toUpperCase()}`), '*** ***');
+  }
+});

@@ -74,10 +74,11 @@ export class TaskLogs {
   async begin(task: Pick<AcquiredTask, 'id' | 'logging' | 'secrets'>, prints: boolean): Promise<TaskOutput> {
     const mask = new SecretMask([...this.#parts.secrets, ...Object.values(task.secrets ?? {})]);
     const stream = prints ? await this.#open(task) : null;
+    const partMs = this.#parts.timings.flushMs / 2;
     if (stream === null) return { stdout: mask.masking(), stderr: mask.masking(), end: () => undefined };
     return {
-      stdout: tapped(mask.masking(), stream, 'stdout'),
-      stderr: tapped(mask.masking(), stream, 'stderr'),
+      stdout: tapped(mask.masking(), stream, 'stdout', partMs),
+      stderr: tapped(mask.masking(), stream, 'stderr', partMs),
       end: () => stream.end(),
     };
   }
@@ -135,18 +136,34 @@ export class TaskLogs {
   }
 }
 
-function tapped(masking: Masking, stream: LogStream, source: LineSource): Masking {
-  const lines = new LineSplitter((text) => stream.line(source, text));
+/**
+ * Masked output, which goes to the stream too. A line whose end does not come (`printf 'progress 10%'`) leaves in parts after
+ * `partMs`; what may be the beginning of a secret is not among what the masking gives out.
+ */
+function tapped(masking: Masking, stream: LogStream, source: LineSource, partMs: number): Masking {
+  let late: NodeJS.Timeout | undefined;
+  // Of a fast output every chunk ends within a line, but within another one each time.
+  const lines = new LineSplitter((text) => {
+    clearTimeout(late);
+    late = undefined;
+    stream.line(source, text);
+  });
+  const flush = () => {
+    late = undefined;
+    lines.flush();
+  };
   return {
     write: (chunk) => {
       const masked = masking.write(chunk);
       lines.write(masked);
+      if (lines.pending) late ??= setTimeout(flush, partMs);
       return masked;
     },
     end: () => {
       const masked = masking.end();
       lines.write(masked);
       lines.end();
+      clearTimeout(late);
       return masked;
     },
   };

@@ -53,15 +53,26 @@ export function prefixOf(request: FastifyRequest): LogKey {
 export function refuseBrokenEscapes(request: FastifyRequest, name: string): void {
   const [, query = ''] = request.originalUrl.split(/\?(.*)/s);
   for (const pair of query.split('&')) {
-    if (!pair.startsWith(`${name}=`)) continue;
+    const equals = pair.indexOf('=');
+    if (equals < 0 || unescaped(pair.slice(0, equals)) !== name) continue;
+    const value = pair.slice(equals + 1);
     try {
-      decodeURIComponent(pair);
+      decodeURIComponent(value);
     } catch {
       throw new SallyportError(
         'INVALID_REQUEST',
-        `the ${name} in the URL is '${pair.slice(name.length + 1, 200)}', which is not percent-encoded UTF-8: write a % as %25`,
+        `the ${name} in the URL is '${value.slice(0, 200)}', which is not percent-encoded UTF-8: write a % as %25`,
       );
     }
+  }
+}
+
+/** A parameter's name may be escaped too (`%6bey`): to who reads the query it is the same one. */
+function unescaped(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
   }
 }
 
