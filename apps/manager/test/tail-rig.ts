@@ -78,7 +78,6 @@ export async function tailRig(t: TestContext, { database, dialect }: Database, o
     tails.stop();
     await archiver.stop();
     await live.stop();
-    storage.close();
     rmSync(folder, { recursive: true, force: true });
   });
   await streams.open(owner, key, clock.at);

@@ -1,5 +1,7 @@
-import { createReadStream, createWriteStream, mkdirSync, rmSync } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -43,7 +45,6 @@ export class BlobStorage {
   readonly #disk: Disk;
   readonly #spool: string;
   readonly #root: string | null;
-  #spooled = 0;
 
   private constructor(disk: Disk, spool: string, root: string | null) {
     this.#disk = disk;
@@ -53,9 +54,7 @@ export class BlobStorage {
 
   /** Makes the folders that it needs. */
   static async open({ folder, s3, credentials }: BlobStorageOptions): Promise<BlobStorage> {
-    const spool = join(folder, `log-spool-${process.pid}`);
-    // What a process of the same number left behind when it was killed.
-    rmSync(spool, { recursive: true, force: true });
+    const spool = join(folder, 'log-spool');
     mkdirSync(spool, { recursive: true, mode: 0o700 });
     if (s3 !== null) return new BlobStorage(new Disk(await s3Driver(s3, credentials)), spool, null);
     const root = join(folder, 'log-blobs');
@@ -72,8 +71,7 @@ export class BlobStorage {
     content: Readable | AsyncIterable<Buffer>,
     limit = Number.POSITIVE_INFINITY,
   ): Promise<Stored> {
-    this.#spooled += 1;
-    const file = join(this.#spool, `${this.#spooled}.gz`);
+    const { writing, file } = await namelessFile(this.#spool);
     let size = 0;
     const count = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -86,16 +84,16 @@ export class BlobStorage {
       },
     });
     try {
-      await pipeline(content, count, createGzip(), createWriteStream(file, { mode: 0o600 }));
-      const { size: stored } = await stat(file);
-      await this.#disk.putStream(name, createReadStream(file), {
+      await pipeline(content, count, createGzip(), writing);
+      const { size: stored } = await file.stat();
+      await this.#disk.putStream(name, file.createReadStream(), {
         contentType: 'application/gzip',
         contentLength: stored,
       });
       if (this.#root !== null) await flushToDisk(join(this.#root, name));
       return { size, stored };
     } finally {
-      await rm(file, { force: true });
+      await file.close();
     }
   }
 
@@ -124,10 +122,6 @@ export class BlobStorage {
     await this.#disk.put(name, 'ok');
     await this.#disk.delete(name);
   }
-
-  close(): void {
-    rmSync(this.#spool, { recursive: true, force: true });
-  }
 }
 
 async function flushToDisk(file: string): Promise<void> {
@@ -153,4 +147,16 @@ async function s3Driver({ bucket, region, endpoint }: S3Settings, credentials: S
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
+}
+
+/** A file that is gone with its handles, however this process ends: nobody's log lines are left behind. */
+async function namelessFile(folder: string): Promise<{ writing: WriteStream; file: FileHandle }> {
+  const path = join(folder, randomUUID());
+  const writing = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+  await once(writing, 'open');
+  try {
+    return { writing, file: await open(path, 'r') };
+  } finally {
+    await rm(path);
+  }
 }

@@ -117,7 +117,6 @@ export async function openLogRoom(parts: LogRoomParts): Promise<LogRoom> {
       await retention.stop();
       await archiver.stop();
       await live.stop();
-      storage.close();
       await own?.close();
     },
   };
