@@ -87,8 +87,8 @@ async function start(
   return { delegate, lines, health: health as Setup['health'] };
 }
 
-const connected = ({ health }: Setup, channel = 'push') =>
-  eventually(`connected by ${channel}`, async () => (await health()).connection.channel === channel);
+const connected = ({ health }: Setup, channel = 'push', withinMs?: number) =>
+  eventually(`connected by ${channel}`, async () => (await health()).connection.channel === channel, withinMs);
 
 function createTask(acc: DevAccount, script: string, selectors: string[] = []) {
   const body = { type: 'SHELL_SCRIPT', data: { script }, selectors };
@@ -226,7 +226,8 @@ test('a manager that restarts takes the result of a task that ended while it was
   const path = `/ng/api/tasks/${id}?accountIdentifier=restarted&waitSeconds=20`;
   const { status, result } = await second.must('GET', path, undefined, acc.adminKey);
   assert.deepEqual([status, result?.['stdout']], ['SUCCEEDED', 'survived\n']);
-  await connected(setup);
+  // The longer the manager was away, the longer the delegate waits between its attempts: up to a minute.
+  await connected(setup, 'push', 90_000);
 });
 
 test('a rotated certificate is taken into use without losing the stream or a running task', async (context) => {

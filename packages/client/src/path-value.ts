@@ -15,11 +15,11 @@ export function holdsFileContent(value: string): boolean {
   return text.endsWith('=') || isMixed(text);
 }
 
-/** Base64 changes between small letters, capitals and digits at two of three characters, a name at one of four at most. */
+/** Base64 changes between small letters, capitals and digits at two of three characters, a name at one of four at most: a third is far from both. */
 function isMixed(text: string): boolean {
   if (!/[a-z]/.test(text) || !/[A-Z]/.test(text) || !/[0-9]/.test(text)) return false;
   const changes = text.match(/[a-z](?=[A-Z0-9])|[A-Z](?=[a-z0-9])|[0-9](?=[A-Za-z])/g) ?? [];
-  return changes.length > text.length * 0.4;
+  return changes.length > text.length / 3;
 }
 
 /** Something wrong with a variable that should name a file. Shows nothing of its value. */
