@@ -6,6 +6,8 @@ import type { LiveStream, Piece, StreamReader } from './live-stream.ts';
 const SLOW_AFTER_MS = 30_000;
 /** Time for the last words of a tail to leave, in milliseconds. */
 const FAREWELL_MS = 5_000;
+/** A reader that took nothing for a while is told so when it reads again: a debugger's pause, a laptop that slept. */
+const SLOW_FAREWELL_MS = 5 * 60_000;
 
 export interface TailTimings {
   readonly pingEveryMs: number;
@@ -113,7 +115,7 @@ export class Tail implements StreamReader {
     if (this.#blockedSince !== null) {
       // What was given to the socket may not have arrived: the client says itself where it stands.
       if (now - this.#blockedSince >= this.#timings.slowAfterMs) {
-        this.end(event(logTailEvents.slow, JSON.stringify({ after: this.#next - 1 })));
+        this.end(event(logTailEvents.slow, JSON.stringify({ after: this.#next - 1 })), SLOW_FAREWELL_MS);
       }
     } else if (now - this.#startedAt >= this.#timings.limitMs) {
       this.end(LAST_EVENT);
@@ -122,13 +124,13 @@ export class Tail implements StreamReader {
     }
   }
 
-  /** Ends the answer; its connection may be used again. */
-  end(lastWords = ''): void {
+  /** Ends the answer; its connection may be used again. What the client has not taken after `withinMs` is not waited for. */
+  end(lastWords = '', withinMs = FAREWELL_MS): void {
     if (this.#over) return;
     this.#over = true;
     this.#fed?.();
     const response = this.#response;
-    const late = setTimeout(() => response.destroy(), FAREWELL_MS);
+    const late = setTimeout(() => response.destroy(), withinMs);
     late.unref();
     response.once('close', () => clearTimeout(late));
     response.end(lastWords);
