@@ -1,8 +1,10 @@
 // `npm test`: everything that must hold, in order of cost: types, lint, repo rules, then every *.test.ts.
 // `npm test -- PATTERN ...` runs only the test files whose path contains one of the patterns.
 import { spawnSync } from 'node:child_process';
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { groupModule, groupTests } from './test-groups.ts';
 
 const root = join(import.meta.dirname, '..');
 const patterns = process.argv.slice(2);
@@ -35,7 +37,16 @@ const files = globSync('{packages,apps,tests,tools,bench,gauntlet}/**/*.test.ts'
   exclude: (path) => path === 'node_modules',
 })
   .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
-  .sort();
+  .sort()
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+const modules = mkdtempSync(join(tmpdir(), 'sallyport-test-groups-'));
+process.once('exit', () => rmSync(modules, { recursive: true, force: true }));
+const groups = groupTests(files).map((paths, index) => {
+  // The runner starts them in the order of their names, and names them when a process ends before its time.
+  const module = join(modules, `${String(index).padStart(3, '0')}-${paths[0]?.replaceAll('/', '-')}.mjs`);
+  writeFileSync(module, groupModule(root, paths));
+  return module;
+});
 step('tests', process.execPath, [
   '--disable-warning=ExperimentalWarning',
   '--test',
@@ -44,5 +55,5 @@ step('tests', process.execPath, [
   '--test-timeout=240000',
   '--test-reporter=spec',
   `--test-global-setup=${join(root, 'tests', 'global-setup.ts')}`,
-  ...files,
+  ...groups,
 ]);

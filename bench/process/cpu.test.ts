@@ -1,3 +1,4 @@
+// Alone in its process: measures its CPU, its memory and its children.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cpuSeconds, parseCpuTicks, residentKiB, withChildren } from './cpu.ts';

@@ -17,15 +17,19 @@ export let acme: DevAccount;
 export let beta: DevAccount;
 export const opened: KeptConnection[] = [];
 
-before(async () => {
-  dev = await DevManager.start({ clock });
-  acme = await dev.account('acme');
-  beta = await dev.account('beta');
-});
-after(async () => {
-  for (const connection of opened) connection.close();
-  await dev.stop();
-});
+/** Call it at the top of a test file: its tests share one manager with two accounts. */
+export function startsManager(): void {
+  before(async () => {
+    clock.ahead = 0;
+    dev = await DevManager.start({ clock });
+    acme = await dev.account('acme');
+    beta = await dev.account('beta');
+  });
+  after(async () => {
+    for (const connection of opened.splice(0)) connection.close();
+    await dev.stop();
+  });
+}
 
 export let count = 0;
 export const unique = (word: string) => {

@@ -11,10 +11,13 @@ import {
   plain,
   refused,
   registered,
+  startsManager,
   stored,
   task,
   unique,
 } from './agent-protocol-rig.ts';
+
+startsManager();
 
 test('a task is acquired unwrapped, again by the same delegate, and by no other', async () => {
   const agent = await registered();

@@ -11,10 +11,13 @@ import {
   plain,
   refused,
   registered,
+  startsManager,
   task,
   unique,
   unregistered,
 } from './agent-protocol-rig.ts';
+
+startsManager();
 
 test('a delegate registers with all that known clients send, and no log has its secret', async () => {
   const agent = await unregistered({ name: 'r1' });

@@ -1,3 +1,4 @@
+// Alone in its process: measures the longest turn of its event loop.
 import assert from 'node:assert/strict';
 import { DevAgent, longestTurn } from '@sallyport/dev-env';
 import { onBothManagers } from './both-managers.ts';

@@ -1,3 +1,4 @@
+// Alone in its process: measures its memory and the longest turn of its event loop.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';

@@ -1,3 +1,4 @@
+// Alone in its process: sets the environment of a pod.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

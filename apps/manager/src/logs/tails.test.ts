@@ -1,3 +1,4 @@
+// Alone in its process: measures the longest turn of its event loop.
 import assert from 'node:assert/strict';
 import { eventually, longestTurn, onBothDatabases } from '@sallyport/dev-env';
 import { idsOf, key, owner, tailRig, upTo } from '../../test/tail-rig.ts';

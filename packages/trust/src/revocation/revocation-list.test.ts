@@ -1,3 +1,4 @@
+// Alone in its process: measures the longest turn of its event loop.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
