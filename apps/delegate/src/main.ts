@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { runDelegate } from './run.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Halves the start, as in the command line; only who can change this program can write there.
+enableCompileCache(join(import.meta.dirname, '../../../node_modules/.cache/sallyport-cli'));
+
+// Imported when the cache is on.
+const { runDelegate } = await import('./run.ts');
 
 process.exit(await runDelegate());

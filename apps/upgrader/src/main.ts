@@ -1,5 +1,12 @@
 #!/usr/bin/env node
-import { runUpgrader } from './run.ts';
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+// Halves the start, as in the command line; only who can change this program can write there.
+enableCompileCache(join(import.meta.dirname, '../../../node_modules/.cache/sallyport-cli'));
+
+// Imported when the cache is on.
+const { runUpgrader } = await import('./run.ts');
 
 const ended = new AbortController();
 process.on('SIGTERM', () => ended.abort());
