@@ -12,7 +12,7 @@ import { type KnownCommand, shownCommands } from './rules/shown-commands.ts';
 const files = repositoryFiles();
 report([
   ...markdownLinks(files),
-  ...shownCommands(files, { npmScripts: npmScripts(), sallyport: sallyportCommands() }),
+  ...shownCommands(files, { npmScripts: npmScripts(), sallyport: await sallyportCommands() }),
   ...settingsTable(files, 'docs/operations.md', settingsRead(readConfig)),
   ...settingsTable(files, 'docs/delegate.md', settingsRead(readDelegateConfig)),
 ]);
@@ -22,8 +22,8 @@ function npmScripts(): string[] {
   return Object.keys((JSON.parse(manifest) as { scripts?: Record<string, string> }).scripts ?? {});
 }
 
-function sallyportCommands(): KnownCommand[] {
-  const program = buildProgram({
+async function sallyportCommands(): Promise<KnownCommand[]> {
+  const program = await buildProgram({
     environment: readEnvironment({}),
     terminal: process,
     now: Date.now,

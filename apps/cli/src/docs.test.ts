@@ -11,7 +11,7 @@ import { buildProgram } from './program.ts';
 
 const document = readFileSync(join(import.meta.dirname, '../../../docs/cli.md'), 'utf8');
 const stream = new PassThrough();
-const program = buildProgram({
+const program = await buildProgram({
   environment: readEnvironment({}),
   terminal: { stdin: stream, stdout: stream, stderr: stream },
   now: Date.now,

@@ -7,7 +7,7 @@ import { exampleOf, fullName, leaves } from './help.ts';
 import { buildProgram } from './program.ts';
 
 const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
-const program = buildProgram({
+const program = await buildProgram({
   environment: readEnvironment({}),
   terminal: streams,
   now: Date.now,

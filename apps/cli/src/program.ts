@@ -1,68 +1,76 @@
-import { Command, type CommanderError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { accountCommand } from './commands/account.ts';
-import { certCommand } from './commands/cert.ts';
-import { completionCommand } from './commands/completion.ts';
-import { delegateCommand } from './commands/delegate.ts';
-import { demoCommand } from './commands/demo.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { endpointCommand } from './commands/endpoint.ts';
-import { keyCommand } from './commands/key.ts';
-import { loginCommand, logoutCommand } from './commands/login.ts';
-import { manifestCommand } from './commands/manifest.ts';
-import { serveCommand } from './commands/serve.ts';
-import { taskCommand } from './commands/task.ts';
-import { tokenCommand } from './commands/token.ts';
-import { upgradeCommand } from './commands/upgrade.ts';
-import { upgraderCommand } from './commands/upgrader.ts';
 import { CliError, errorAsJson, formatError, unexpected, usageError } from './errors.ts';
 import { EXIT, EXIT_MEANINGS } from './exit-codes.ts';
 import { fullName } from './help.ts';
 import { checkRequired } from './options.ts';
 import type { Tools } from './session.ts';
 
-/** The whole command line as commander's tree. Nothing is read or sent before it is given arguments. */
-export function buildProgram(tools: Tools): Command {
-  const program = new Command('sallyport')
+/** Every noun with what makes it. Loaded when a command line names it: all of them together cost half a second and more. */
+const NOUNS = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
+  login: async () => (await import('./commands/login.ts')).loginCommand,
+  logout: async () => (await import('./commands/login.ts')).logoutCommand,
+  account: async () => (await import('./commands/account.ts')).accountCommand,
+  key: async () => (await import('./commands/key.ts')).keyCommand,
+  endpoint: async () => (await import('./commands/endpoint.ts')).endpointCommand,
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
+  delegate: async () => (await import('./commands/delegate.ts')).delegateCommand,
+  task: async () => (await import('./commands/task.ts')).taskCommand,
+  upgrade: async () => (await import('./commands/upgrade.ts')).upgradeCommand,
+  upgrader: async () => (await import('./commands/upgrader.ts')).upgraderCommand,
+  cert: async () => (await import('./commands/cert.ts')).certCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  manifest: async () => (await import('./commands/manifest.ts')).manifestCommand,
+  demo: async () => (await import('./commands/demo.ts')).demoCommand,
+  completion: async () => (await import('./commands/completion.ts')).completionCommand,
+} satisfies Record<string, () => Promise<(tools: Tools) => Command>>;
+
+/**
+ * The command line as commander's tree: the whole of it, or what `args` need. Nothing is read or sent before it is given
+ * arguments.
+ */
+export async function buildProgram(tools: Tools, args: readonly string[] = []): Promise<Command> {
+  const program = withGlobalOptions(new Command('sallyport'))
     .description('mTLS endpoints for delegates: run the control plane, and manage it from anywhere')
+    .version(manifest.version, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .hook('preAction', (_program, command) => checkRequired(command))
+    .addHelpText('after', `\n${exitCodesText()}`);
+  const noun = nounOf(args);
+  for (const load of noun === null ? Object.values(NOUNS) : [NOUNS[noun]]) program.addCommand((await load())(tools));
+  equip(program, tools);
+  return program;
+}
+
+const withGlobalOptions = (command: Command): Command =>
+  command
     .option('--url <url>', "the control plane's public address, https://HOST:PORT")
     .option('--api-key <key>', 'API key (visible in the process list: prefer a profile or SALLYPORT_API_KEY)')
     .option('--ca <file>', "PEM file with the CA of the control plane's certificate")
     .option('--profile <name>', 'use this profile of "sallyport login"')
     .option('--account <account>', 'the account that the command is about')
-    .option('--json', 'print the result as JSON, and errors as JSON on standard error')
-    .version(manifest.version, '-V, --version', 'print the version')
-    .helpCommand(false)
-    .hook('preAction', (_program, command) => checkRequired(command))
-    .addHelpText('after', `\n${exitCodesText()}`);
-  for (const noun of [
-    serveCommand,
-    loginCommand,
-    logoutCommand,
-    accountCommand,
-    keyCommand,
-    endpointCommand,
-    tokenCommand,
-    delegateCommand,
-    taskCommand,
-    upgradeCommand,
-    upgraderCommand,
-    certCommand,
-    doctorCommand,
-    manifestCommand,
-    demoCommand,
-    completionCommand,
-  ]) {
-    program.addCommand(noun(tools));
+    .option('--json', 'print the result as JSON, and errors as JSON on standard error');
+
+/** The one noun that is enough for these arguments; null when none is: help, a misspelt noun, the completion of all. */
+function nounOf(args: readonly string[]): keyof typeof NOUNS | null {
+  const reader = withGlobalOptions(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  try {
+    const [word = ''] = reader.parseOptions([...args]).operands;
+    return Object.hasOwn(NOUNS, word) && word !== 'completion' ? (word as keyof typeof NOUNS) : null;
+  } catch (error) {
+    // A global option without its value: the whole tree's parser says so.
+    if (error instanceof CommanderError) return null;
+    throw error;
   }
-  equip(program, tools);
-  return program;
 }
 
 /** Runs one command line (without the program's name) and answers with the exit code. Never throws. */
 export async function runProgram(args: readonly string[], tools: Omit<Tools, 'setExit'>): Promise<number> {
   let exit: number = EXIT.ok;
-  const program = buildProgram({ ...tools, setExit: (code) => (exit = code) });
+  const program = await buildProgram({ ...tools, setExit: (code) => (exit = code) }, args);
   try {
     await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' });
     return exit;
