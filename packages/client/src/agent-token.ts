@@ -1,5 +1,4 @@
 import { normaliseDelegateToken } from '@sallyport/protocol';
-import { EncryptJWT } from 'jose';
 import type { Secret } from './secret.ts';
 
 const LIFETIME_SECONDS = 20 * 60;
@@ -48,6 +47,8 @@ export class AgentTokenSource {
 
   async #encrypt(issuedAt: number): Promise<string> {
     const { accountId, issuer, audience } = this.#options;
+    // Loaded here: the command line speaks to the API with a key, and needs none of it.
+    const { EncryptJWT } = await import('jose');
     const jwe = await new EncryptJWT({})
       .setProtectedHeader({ alg: 'dir', enc: 'A128GCM', typ: 'JWT' })
       .setSubject(accountId)

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import WebSocket from 'ws';
+import type { WebSocket } from 'ws';
 import { readFailure } from './answers.ts';
 import type { ConnectionSet } from './connection-set.ts';
 import { ManagerError, TransportError } from './errors.ts';
@@ -69,7 +69,7 @@ export class ManagerStream {
   }
 
   #beat(): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (!this.#alive) {
       // Nothing came back since the last ping: the peer or the path is gone, although TCP does not know it yet.
       this.#socket.terminate();
@@ -87,6 +87,8 @@ export class ManagerStream {
  */
 export async function openManagerStream(connections: ConnectionSet, options: StreamOptions): Promise<ManagerStream> {
   const { target } = connections;
+  // Loaded here: of those who use this package few open a stream. Before the socket, which is not to wait unheard.
+  const { WebSocket } = await import('ws');
   const tlsSocket = await connections.openSocket();
   const socket = new WebSocket(`wss://${target}${options.path}`, {
     createConnection: () => tlsSocket,
