@@ -28,6 +28,7 @@ import { agentRoutes } from './delegates/agent-routes.ts';
 import { AgentTokens } from './delegates/agent-tokens.ts';
 import { DelegateService } from './delegates/delegate-service.ts';
 import { DelegateStore } from './delegates/delegate-store.ts';
+import { HeartbeatLane } from './delegates/heartbeat-lane.ts';
 import { LimitedAgentAuthentication } from './delegates/limited-authentication.ts';
 import { PinnedDelegates, pinGuard } from './delegates/pinned-delegates.ts';
 import { watchPollers } from './delegates/poller-trust.ts';
@@ -49,6 +50,7 @@ import { endpointRoutes } from './endpoints/routes.ts';
 import { TrustDirectory } from './endpoints/trust-directory.ts';
 import { trustSource } from './endpoints/trust-source.ts';
 import { answerClientError } from './gateway/client-errors.ts';
+import { checkFraming } from './gateway/framing-check.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { type GatewayBounds, gatewayBounds } from './gateway/gateway-bounds.ts';
 import { checkHost } from './gateway/host-check.ts';
@@ -56,7 +58,7 @@ import { limitsOf } from './gateway/limits.ts';
 import { LiveConnections } from './gateway/live-connections.ts';
 import { Penalty } from './gateway/penalty.ts';
 import { loadServerCertificates } from './gateway/server-certificates.ts';
-import { type App, buildApp } from './http/app.ts';
+import { type AnsweredRequest, type App, buildApp } from './http/app.ts';
 import { healthRoutes } from './http/health.ts';
 import { openLogRoom } from './logs/log-room.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -234,6 +236,11 @@ export async function createContext(
       upgrades: upgradeJudge,
       streams: () => listeners.streams?.size ?? 0,
     });
+    const onAnswered = (answered: AnsweredRequest) => metrics.requests.answered(answered);
+    const heartbeats = new HeartbeatLane({
+      ...{ connections, sources: bounds.sources, door, limits: authentication },
+      ...{ pinned, presence, logger, onAnswered },
+    });
     const settle = async () => {
       await refusals.flush();
       await presence.flush();
@@ -274,14 +281,17 @@ export async function createContext(
         authenticateAgent: agentGuard(authentication),
         admitDelegate: pinGuard(pinned),
         authenticateLogs: logs.guard,
-        beforeAuthentication: async ({ raw }) => {
+        beforeAuthentication: ({ raw }, _reply, done) => {
           const tooMany = bounds.sources.request(raw.socket.remoteAddress);
-          if (tooMany !== null) await penalty.serve(raw.socket, tooMany);
+          if (tooMany !== null) return void penalty.serve(raw.socket, tooMany).catch(done);
+          checkFraming(raw);
           checkHost(connections.of(raw.socket), raw);
+          done();
         },
+        onAnswered,
         server: {
           serverFactory: (listener) => {
-            listeners.server = apiServer(listener as RequestListener, bounds);
+            listeners.server = apiServer(heartbeats.inFrontOf(listener as RequestListener), bounds);
             return listeners.server;
           },
         },

@@ -11,6 +11,8 @@ import type { Via } from './presence.ts';
 export interface TokenVerifier {
   /** The token's id. Throws SallyportError INVALID_TOKEN, EXPIRED_TOKEN or REVOKED_TOKEN. */
   verify(accountId: string, text: string | undefined): Promise<string>;
+  /** As `verify`, when that needs no more than memory; null when it does, and for whatever `verify` would refuse. */
+  recall?(accountId: string, text: string | undefined): string | null;
   /** Whether there is an account with tokens of this name. */
   knows?(accountId: string): Promise<boolean>;
 }
@@ -30,6 +32,8 @@ export interface AgentRequest {
 }
 
 const ACCOUNT_IDENTIFIER = /^[A-Za-z0-9_-]{1,64}$/;
+
+export type AgentDoor = Pick<AgentAuthentication, 'authenticate' | 'recall'>;
 
 /** The second door: which account is this, does it accept this transport, and is the token one of its own? */
 export class AgentAuthentication {
@@ -78,6 +82,22 @@ export class AgentAuthentication {
     }
   }
 
+  /**
+   * As `authenticate`, for a request that memory alone can say yes to, on a connection that is tied to the account
+   * already. Null for any other: that is for `authenticate` to judge, and to record.
+   */
+  recall({ socket, accountId, headers }: AgentRequest): AgentCaller | null {
+    if (accountId === undefined) return null;
+    const connection = this.#connections.of(socket);
+    if (connection === undefined || !this.#connections.isBound(connection, accountId)) return null;
+    const endpoint = this.#directory.recall(accountId);
+    if (endpoint === undefined) return null;
+    const { authority } = connection.identity;
+    if (!judgeTransport({ endpoint, authority, urlOf: this.#urlOf }).admitted) return null;
+    const tokenId = this.#tokens.recall?.(accountId, headers.authorization) ?? null;
+    return tokenId === null ? null : callerOn(connection, accountId, tokenId);
+  }
+
   async #judge(connection: LiveConnection, accountId: string, headers: IncomingHttpHeaders): Promise<AgentCaller> {
     const { identity } = connection;
     const endpoint = await this.#directory.byAccount(accountId);
@@ -97,14 +117,7 @@ export class AgentAuthentication {
       );
     }
     const tokenId = await this.#verify(connection, accountId, headers.authorization, endpoint !== null);
-    return {
-      accountId,
-      connection,
-      via:
-        identity.listener === 'mtls'
-          ? { transport: 'MTLS', certificate: identity.certificate, anchor: identity.anchor, tokenId }
-          : { transport: 'PLAIN', certificate: null, anchor: null, tokenId },
-    };
+    return callerOn(connection, accountId, tokenId);
   }
 
   /** As the tokens' `verify`; a refusal is recorded for the account. */
@@ -126,6 +139,18 @@ export class AgentAuthentication {
       throw error;
     }
   }
+}
+
+function callerOn(connection: LiveConnection, accountId: string, tokenId: string): AgentCaller {
+  const { identity } = connection;
+  return {
+    accountId,
+    connection,
+    via:
+      identity.listener === 'mtls'
+        ? { transport: 'MTLS', certificate: identity.certificate, anchor: identity.anchor, tokenId }
+        : { transport: 'PLAIN', certificate: null, anchor: null, tokenId },
+  };
 }
 
 function shownBy({ identity, socket }: LiveConnection) {

@@ -1,4 +1,5 @@
 import {
+  agentPaths,
   CapacityRequest,
   HeartbeatReply,
   MAX_TASK_EVENTS_WAIT_SECONDS,
@@ -9,8 +10,10 @@ import {
   TaskEvents,
   UnregisterRequest,
 } from '@sallyport/protocol';
+import type { preValidationHookHandler } from 'fastify';
 import { Type } from 'typebox';
 import type { Registration } from '../http/app.ts';
+import { dropNulls, replayBody } from '../http/json-body.ts';
 import type { TaskDispatcher } from '../tasks/task-dispatcher.ts';
 import { agentOf } from './agent-guard.ts';
 import type { DelegateService } from './delegate-service.ts';
@@ -19,11 +22,11 @@ import type { Presence } from './presence.ts';
 const tags = ['agent protocol'];
 const config = { access: 'agent' } as const;
 
-/** Clients that write every field of an object send null for what they do not have. */
-const preValidation = async ({ body }: { body: unknown }): Promise<void> => {
-  if (typeof body !== 'object' || body === null) return;
-  for (const [name, value] of Object.entries(body)) if (value === null) Reflect.deleteProperty(body, name);
+const preValidation: preValidationHookHandler = ({ body }, _reply, done) => {
+  dropNulls(body);
+  done();
 };
+
 const Account = Type.Object({ accountId: Type.String() });
 const DelegateId = Type.Object({ delegateId: Type.String({ maxLength: 64 }) });
 
@@ -46,9 +49,11 @@ export function agentRoutes(delegates: DelegateService, presence: Presence, disp
       async (request) => success({ delegateId: await delegates.register(agentOf(request), request.body) }),
     );
     app.post(
-      '/api/agent/delegates/heartbeat-with-polling',
+      agentPaths.heartbeat,
       {
         config,
+        // What the short way (HeartbeatLane) has read and leaves to this one.
+        preParsing: replayBody,
         preValidation,
         schema: {
           summary: 'A delegate is alive',

@@ -88,13 +88,20 @@ export class AgentTokens {
    */
   async verify(accountId: string, authorization: string | undefined): Promise<string> {
     const header = authorization ?? '';
-    const kept = this.#verified.get(header);
-    const usable = kept?.accountId === accountId && kept.generation === this.#generation(accountId) && this.#bus.inStep;
-    const verified = usable ? kept : await this.#decrypt(accountId, header);
+    const verified = this.#recall(accountId, header) ?? (await this.#decrypt(accountId, header));
     const now = this.#clock.now().getTime();
     if (verified.revokeAfter !== null && now >= verified.revokeAfter) throw revoked();
     if (now >= verified.expiresAt) throw expired(verified, now);
     return verified.tokenId;
+  }
+
+  /** As `verify`, for a JWE that was verified before and is still good; null when that is not so, whatever the reason. */
+  recall(accountId: string, authorization: string | undefined): string | null {
+    const verified = this.#recall(accountId, authorization ?? '');
+    if (verified === null) return null;
+    const now = this.#clock.now().getTime();
+    const until = Math.min(verified.expiresAt, verified.revokeAfter ?? Number.POSITIVE_INFINITY);
+    return now < until ? verified.tokenId : null;
   }
 
   /** Whether there is an account of this name with tokens, revoked ones included. */
@@ -119,6 +126,13 @@ export class AgentTokens {
     const token = keys.find(({ id }) => id === tokenId);
     if (token === undefined || token.status === 'REVOKED') return 0;
     return token.revokeAfter === null ? Number.POSITIVE_INFINITY : token.revokeAfter - this.#clock.now().getTime();
+  }
+
+  /** What was verified under the tokens as they are now. */
+  #recall(accountId: string, header: string): Verified | null {
+    if (!this.#bus.inStep) return null;
+    const kept = this.#verified.get(header);
+    return kept?.accountId === accountId && kept.generation === this.#generation(accountId) ? kept : null;
   }
 
   async #decrypt(accountId: string, header: string): Promise<Verified> {

@@ -1,17 +1,18 @@
+import type { SallyportError } from '@sallyport/protocol';
 import type { AccountLimits } from '../gateway/account-limits.ts';
 import type { Penalty } from '../gateway/penalty.ts';
-import type { AgentAuthentication, AgentCaller, AgentRequest } from './agent-authentication.ts';
+import type { AgentCaller, AgentDoor, AgentRequest } from './agent-authentication.ts';
 
 /**
  * The second door, and then the account's bounds. In this order: whoever has no token of an account must not be able to
  * use up what its delegates may have.
  */
-export class LimitedAgentAuthentication implements Pick<AgentAuthentication, 'authenticate'> {
-  readonly #door: Pick<AgentAuthentication, 'authenticate'>;
+export class LimitedAgentAuthentication implements AgentDoor {
+  readonly #door: AgentDoor;
   readonly #limits: AccountLimits;
   readonly #penalty: Penalty;
 
-  constructor(door: Pick<AgentAuthentication, 'authenticate'>, limits: AccountLimits, penalty: Penalty) {
+  constructor(door: AgentDoor, limits: AccountLimits, penalty: Penalty) {
     this.#door = door;
     this.#limits = limits;
     this.#penalty = penalty;
@@ -20,9 +21,22 @@ export class LimitedAgentAuthentication implements Pick<AgentAuthentication, 'au
   /** As the door's; throws TOO_MANY_REQUESTS, after a while, for an account at its limit. */
   async authenticate(request: AgentRequest): Promise<AgentCaller> {
     const caller = await this.#door.authenticate(request);
-    const { socket } = caller.connection;
-    const tooMany = this.#limits.connect(caller.accountId, socket) ?? this.#limits.request(caller.accountId);
-    if (tooMany !== null) return this.#penalty.serve(socket, tooMany);
-    return caller;
+    const tooMany = this.#count(caller);
+    return tooMany === null ? caller : this.#penalty.serve(caller.connection.socket, tooMany);
+  }
+
+  /** As the door's; null for an account at its limit, too. */
+  recall(request: AgentRequest): AgentCaller | null {
+    const caller = this.#door.recall(request);
+    return caller !== null && this.isWithin(caller) ? caller : null;
+  }
+
+  /** Counts one more request of the account's delegates. False: it is one too many, and costs it nothing. */
+  isWithin(caller: AgentCaller): boolean {
+    return this.#count(caller) === null;
+  }
+
+  #count({ accountId, connection }: AgentCaller): SallyportError | null {
+    return this.#limits.connect(accountId, connection.socket) ?? this.#limits.request(accountId);
   }
 }

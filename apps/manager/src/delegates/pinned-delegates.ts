@@ -1,5 +1,5 @@
 import { SallyportError } from '@sallyport/protocol';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
 import type { TrustDirectory } from '../endpoints/trust-directory.ts';
 import type { LiveConnection } from '../gateway/live-connections.ts';
 import type { RefusalRecorder } from '../refusals/refusal-recorder.ts';
@@ -45,6 +45,17 @@ export class PinnedDelegates {
     }
   }
 
+  /** True when `admit` has nothing to ask and nothing to do: nobody is pinned, and the connection spoke for all of them before. */
+  recall({ accountId, connection }: AgentCaller, { ids, names }: SpokenFor): boolean {
+    const { directory, presence } = this.#parts;
+    const endpoint = directory.recall(accountId);
+    if (endpoint === undefined || (endpoint !== null && endpoint.policy.pins.size > 0)) return false;
+    const spoken = connection.delegates.get(accountId);
+    if (spoken === undefined) return names.length === 0 && ids.length === 0;
+    const nameOf = (id: string) => presence.get(accountId, id)?.name;
+    return names.every((name) => spoken.has(name)) && ids.every((id) => spoken.has(nameOf(id) ?? ''));
+  }
+
   /** Null for one that is not registered: whatever is asked for it is refused for that. */
   async #nameOf(accountId: string, id: string): Promise<string | null> {
     const { directory, presence, delegates } = this.#parts;
@@ -83,13 +94,15 @@ function remember({ delegates }: LiveConnection, accountId: string, name: string
 }
 
 /** Runs in front of every route with access `agent`, whatever it does: whoever is named anywhere in the request counts. */
-export function pinGuard(pinned: PinnedDelegates) {
-  return async (request: FastifyRequest): Promise<void> => {
-    await pinned.admit(agentOf(request), spokenFor(request));
+export function pinGuard(pinned: PinnedDelegates): preHandlerHookHandler {
+  return (request, _reply, done) => {
+    const [caller, spoken] = [agentOf(request), spokenFor(request)];
+    if (pinned.recall(caller, spoken)) return done();
+    void pinned.admit(caller, spoken).then(() => done(), done);
   };
 }
 
-function spokenFor({ params, query, body }: FastifyRequest): SpokenFor {
+export function spokenFor({ params, query, body }: Pick<FastifyRequest, 'params' | 'query' | 'body'>): SpokenFor {
   const text = (holder: unknown, key: string): string[] => {
     const value = typeof holder === 'object' && holder !== null ? (holder as Record<string, unknown>)[key] : undefined;
     return typeof value === 'string' && value !== '' ? [value] : [];

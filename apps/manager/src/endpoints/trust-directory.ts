@@ -28,8 +28,8 @@ export interface EndpointSource {
 
 interface Entry {
   readonly endpoint: Promise<LiveEndpoint | null>;
-  /** Null while the lookup is under way. */
-  accountId: string | null;
+  /** What it resolved with; undefined while the lookup is under way. */
+  found: LiveEndpoint | null | undefined;
 }
 
 /** Entries are small next to a connection; the bound only stops a flood of invented account ids. */
@@ -64,7 +64,7 @@ export class TrustDirectory {
     bus.subscribe('trust-changed', ({ accountId }) => {
       this.#byAccount.delete(accountId);
       for (const [fqdn, entry] of this.#byFqdn.entries()) {
-        if (entry.accountId === accountId || entry.accountId === null) this.#byFqdn.delete(fqdn);
+        if ((entry.found?.accountId ?? accountId) === accountId) this.#byFqdn.delete(fqdn);
       }
     });
     bus.subscribe('resync', () => {
@@ -76,6 +76,11 @@ export class TrustDirectory {
   /** The account's endpoint, or null when it has none. Rejects when the database does not answer in time: then refuse. */
   byAccount(accountId: string): Promise<LiveEndpoint | null> {
     return this.#find(this.#byAccount, accountId, () => this.#source.byAccount(accountId), true);
+  }
+
+  /** As `byAccount`, when memory has it: undefined when it has to be asked for. */
+  recall(accountId: string): LiveEndpoint | null | undefined {
+    return this.#bus.inStep ? this.#byAccount.get(accountId)?.found : undefined;
   }
 
   /** The endpoint of a canonical name, or null. Rejects when the database does not answer in time: then refuse. */
@@ -93,13 +98,13 @@ export class TrustDirectory {
     if (!this.#bus.inStep) return this.#readInTime(read);
     const kept = entries.get(key);
     if (kept !== undefined) return kept.endpoint;
-    const entry: Entry = { endpoint: this.#readInTime(read), accountId: null };
+    const entry: Entry = { endpoint: this.#readInTime(read), found: undefined };
     entries.set(key, entry, { size: 1 });
     const drop = () => {
       if (entries.peek(key) === entry) entries.delete(key);
     };
     entry.endpoint.then((endpoint) => {
-      entry.accountId = endpoint?.accountId ?? null;
+      entry.found = endpoint;
       if (endpoint === null) {
         if (!keepAbsence) drop();
       } else if (endpoint.policy.weight > 0 && entries.peek(key) === entry) {

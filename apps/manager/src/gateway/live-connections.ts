@@ -97,6 +97,10 @@ export class LiveConnections {
     return () => this.#release(entry, accountId);
   }
 
+  isBound(connection: LiveConnection, accountId: string): boolean {
+    return this.#bySocket.get(connection.socket)?.accounts.has(accountId) === true;
+  }
+
   ofAccount(accountId: string): readonly LiveConnection[] {
     return [...(this.#byAccount.get(accountId) ?? [])];
   }

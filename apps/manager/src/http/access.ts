@@ -3,7 +3,8 @@ import type {
   FastifyReply,
   FastifyRequest,
   onRequestAsyncHookHandler,
-  preHandlerAsyncHookHandler,
+  onRequestHookHandler,
+  preHandlerHookHandler,
   RouteOptions,
 } from 'fastify';
 import type { Principal } from '../access/principal.ts';
@@ -44,11 +45,11 @@ export interface AccessDependencies {
   };
   readonly accounts: { exists(accountId: string): Promise<boolean> };
   /** Guard of the `agent` routes; throws SallyportError. Without one, declaring such a route stops the start. */
-  readonly authenticateAgent?: onRequestAsyncHookHandler;
+  readonly authenticateAgent?: onRequestHookHandler;
   /** Guard of the `log-…` routes. Without one, declaring such a route stops the start. */
   readonly authenticateLogs?: (access: LogAccess) => onRequestAsyncHookHandler;
   /** As `authenticateAgent`, once the request is read: may the caller speak for the delegates that it names? */
-  readonly admitDelegate?: preHandlerAsyncHookHandler;
+  readonly admitDelegate?: preHandlerHookHandler;
 }
 
 /**
@@ -71,10 +72,10 @@ export function guardRoute(route: RouteOptions, dependencies: AccessDependencies
     throw new Error(`${name} is for ${access}, but no ${kind} authentication was given to the app.`);
   }
   const own = route.onRequest === undefined ? [] : [route.onRequest].flat();
-  route.onRequest = [guard, ...own] as onRequestAsyncHookHandler[];
+  route.onRequest = [guard, ...own] as onRequestHookHandler[];
   if (access === 'agent') {
     const handlers = route.preHandler === undefined ? [] : [route.preHandler].flat();
-    route.preHandler = [admitDelegate, ...handlers] as preHandlerAsyncHookHandler[];
+    route.preHandler = [admitDelegate, ...handlers] as preHandlerHookHandler[];
   }
   return access;
 }

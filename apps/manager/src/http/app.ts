@@ -7,14 +7,16 @@ import {
   type FastifyServerOptions,
   fastify,
   LogController,
-  type onRequestAsyncHookHandler,
+  type onRequestHookHandler,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify';
+import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { type Access, type AccessDependencies, guardRoute } from './access.ts';
 import { answerError, answerNotFound } from './error-answers.ts';
+import { harmlessJson } from './json-body.ts';
 import { OPENAPI, requireDescription } from './openapi.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -39,15 +41,25 @@ declare module 'fastify' {
   }
 }
 
+export interface AnsweredRequest {
+  /** The route's template, never what a client made up; undefined when there is no route. */
+  readonly route: string | undefined;
+  readonly method: string;
+  readonly status: number;
+  readonly milliseconds: number;
+}
+
 /** Declares routes on the app. Every route has `config.access`, `schema.summary` and a success in `schema.response`. */
 export type Registration = (app: App) => void;
 
 export interface AppOptions extends AccessDependencies {
-  readonly logger: FastifyBaseLogger;
+  readonly logger: Logger;
   /** The sockets' own server, when it is not Fastify that listens. */
   readonly server?: Pick<FastifyServerOptions, 'serverFactory' | 'forceCloseConnections' | 'keepAliveTimeout'>;
   /** Runs before authentication on every request, those without a route included. */
-  readonly beforeAuthentication?: onRequestAsyncHookHandler;
+  readonly beforeAuthentication?: onRequestHookHandler;
+  /** Hears of every request when it was answered, those without a route included. */
+  readonly onAnswered?: (answered: AnsweredRequest) => void;
   /** Bytes of a request body, unless a route says otherwise. */
   readonly bodyLimit?: number;
 }
@@ -62,11 +74,8 @@ const GATEWAY_PREFIX = '/gateway';
 export async function buildApp(options: AppOptions, ...register: readonly Registration[]): Promise<App> {
   const app: App = fastify({
     ...options.server,
-    loggerInstance: options.logger,
+    loggerInstance: itsOwnChild(options.logger),
     logController: new LogController({ disableRequestLogging: true }),
-    // A child logger for each request would cost an eighth of a heartbeat, for a line that is hardly ever written. Whoever
-    // writes one names the correlation id.
-    childLoggerFactory: (logger) => logger,
     bodyLimit: options.bodyLimit ?? BODY_LIMIT,
     // Nothing stands between the client and us that could be believed: addresses and ids from headers are ignored.
     trustProxy: false,
@@ -84,7 +93,7 @@ export async function buildApp(options: AppOptions, ...register: readonly Regist
   app.decorateRequest('account', null);
   app.decorateRequest('logCaller', null);
   if (options.beforeAuthentication !== undefined) app.addHook('onRequest', options.beforeAuthentication);
-  logRequests(app);
+  tellOfAnswers(app, options);
   app.decorate('declaredRoutes', []);
   app.addHook('onRoute', (route) => {
     const access = guardRoute(route, options);
@@ -119,36 +128,37 @@ function acceptEmptyJsonBodies(app: App): void {
 }
 
 /**
- * Fastify's parser looks for `__proto__` and `constructor` in every spelling by two expressions, which costs several
- * times what reading a small body does. A body without these letters and without an escape can't spell them. Undefined
- * for any other, and for what is no JSON: those are Fastify's to judge.
+ * A child logger for each request would cost an eighth of a heartbeat, for a line that is hardly ever written. Whoever
+ * writes one names the correlation id. (A childLoggerFactory of our own would be checked anew at each request.)
  */
-function harmlessJson(body: string): unknown {
-  if (body.includes('\\') || body.includes('__proto__') || body.includes('constructor')) return undefined;
-  try {
-    return JSON.parse(body) as unknown;
-  } catch {
-    return undefined;
-  }
+function itsOwnChild(logger: FastifyBaseLogger): FastifyBaseLogger {
+  const child = {
+    value(this: FastifyBaseLogger) {
+      return this;
+    },
+  };
+  return Object.create(logger, { child }) as FastifyBaseLogger;
 }
 
 /** One line a request when it is answered: the route, never the body, the headers or the query. */
-function logRequests(app: App): void {
+function tellOfAnswers(app: App, { logger, onAnswered }: AppOptions): void {
   app.addHook('onResponse', (request, reply, done) => {
-    const access = request.routeOptions.config.access;
-    const changes = request.method !== 'GET' && access !== 'agent' && access !== 'public';
-    request.log[changes ? 'info' : 'debug'](
-      {
-        correlationId: request.id,
-        method: request.method,
-        route: request.routeOptions.url,
-        status: reply.statusCode,
-        ms: Math.round(reply.elapsedTime),
-        ...(request.principal !== null && { key: request.principal.keyId }),
-        ...(request.account !== null && { account: request.account }),
-      },
-      'request',
-    );
+    // Made anew by Fastify each time it is asked for, as the time is.
+    const { url: route, config } = request.routeOptions;
+    const said = { method: request.method, route, status: reply.statusCode };
+    const milliseconds = reply.elapsedTime;
+    onAnswered?.({ ...said, milliseconds });
+    const changes = request.method !== 'GET' && config.access !== 'agent' && config.access !== 'public';
+    if (changes || logger.isLevelEnabled('debug')) {
+      logger[changes ? 'info' : 'debug'](
+        {
+          ...{ correlationId: request.id, ...said, ms: Math.round(milliseconds) },
+          ...(request.principal !== null && { key: request.principal.keyId }),
+          ...(request.account !== null && { account: request.account }),
+        },
+        'request',
+      );
+    }
     done();
   });
 }

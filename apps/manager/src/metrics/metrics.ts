@@ -24,8 +24,7 @@ export interface MetricSources {
 }
 
 /**
- * What this process reports to Prometheus. Everything but the requests is counted where it happens and read at a
- * scrape. No label ever holds what a client chose; nor does one name an account, but for the few endpoints whose client
+ * What this process reports to Prometheus. Everything is counted where it happens and read at a scrape. No label ever holds what a client chose; nor does one name an account, but for the few endpoints whose client
  * certificates end first: with ten thousand of them a scrape would be megabytes. Whom a number is about is in the log
  * and in the account's refusals.
  */

@@ -1,41 +1,94 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Histogram, type Registry } from 'prom-client';
 import type { LimitName } from '../gateway/gateway-counts.ts';
+import type { AnsweredRequest } from '../http/app.ts';
 import type { Tally } from './tally.ts';
 
-/** Seconds. A heartbeat takes under a millisecond, a held poll up to 25 seconds. */
+/** Upper bounds in seconds. A heartbeat takes under a millisecond, a held poll up to 25 seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
 /** The standard methods; a client may invent others. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Requests by route *template*: a path that a client made up is counted as `none`, all of them as one. */
+interface RouteCounts {
+  /** By method, then by the hundreds of the status. */
+  readonly answers: Map<string, number[]>;
+  /** How many took no longer than the bound of the same index, and longer than the one before; the last: than any. */
+  readonly durations: number[];
+  seconds: number;
+}
+
+/**
+ * Requests by route *template*: a path that a client made up is counted as `none`, all of them as one. Plain numbers that
+ * are read at a scrape: looking a counter up by its labels at each request costs more than its token does.
+ */
 export class RequestMetrics {
-  readonly #requests: Counter;
-  readonly #durations: Histogram;
+  readonly #routes = new Map<string, RouteCounts>();
   readonly #limits: Tally<LimitName>;
 
   constructor(registry: Registry, limits: Tally<LimitName>) {
     this.#limits = limits;
-    this.#requests = new Counter({
+    const routes = this.#routes;
+    new Counter({
       name: 'sallyport_http_requests_total',
       help: 'Answered requests of the API, by route template and class of the status.',
       labelNames: ['method', 'route', 'status'],
       registers: [registry],
+      collect() {
+        this.reset();
+        for (const [route, { answers }] of routes) {
+          for (const [method, counts] of answers)
+            for (const [hundreds, count] of counts.entries())
+              if (count > 0) this.inc({ method, route, status: `${hundreds}xx` }, count);
+        }
+      },
     });
-    this.#durations = new Histogram({
-      name: 'sallyport_http_request_duration_seconds',
-      help: 'Time from the request to the end of its answer, by route template. Polls are held on purpose.',
-      labelNames: ['route'],
-      buckets: DURATIONS,
-      registers: [registry],
-    });
+    // A Histogram of the library takes single observations only, and so would be looked up at each request.
+    registry.registerMetric(durationsOf(routes) as unknown as Histogram);
   }
 
-  answered(request: FastifyRequest, reply: FastifyReply): void {
-    const route = request.routeOptions.url ?? 'none';
-    const method = METHODS.has(request.method) ? request.method : 'OTHER';
-    this.#requests.inc({ method, route, status: `${Math.trunc(reply.statusCode / 100)}xx` });
-    this.#durations.observe({ route }, reply.elapsedTime / 1_000);
-    if (reply.statusCode === 413) this.#limits.add('body_size');
+  answered({ route = 'none', method, status, milliseconds }: AnsweredRequest): void {
+    let counts = this.#routes.get(route);
+    if (counts === undefined) {
+      counts = { answers: new Map(), durations: [...DURATIONS, 0].fill(0), seconds: 0 };
+      this.#routes.set(route, counts);
+    }
+    const known = METHODS.has(method) ? method : 'OTHER';
+    let answers = counts.answers.get(known);
+    if (answers === undefined) {
+      answers = Array<number>(10).fill(0);
+      counts.answers.set(known, answers);
+    }
+    const hundreds = Math.trunc(status / 100);
+    answers[hundreds] = (answers[hundreds] ?? 0) + 1;
+    const seconds = milliseconds / 1_000;
+    const bound = DURATIONS.findIndex((most) => seconds <= most);
+    const index = bound < 0 ? DURATIONS.length : bound;
+    counts.durations[index] = (counts.durations[index] ?? 0) + 1;
+    counts.seconds += seconds;
+    if (status === 413) this.#limits.add('body_size');
   }
+}
+
+/** What a registry reads of a histogram at a scrape. */
+function durationsOf(routes: ReadonlyMap<string, RouteCounts>) {
+  const name = 'sallyport_http_request_duration_seconds';
+  const valuesOf = (route: string, { durations, seconds }: RouteCounts) => {
+    let count = 0;
+    const buckets = durations.map((more, index) => {
+      count += more;
+      return { metricName: `${name}_bucket`, labels: { le: DURATIONS[index] ?? '+Inf', route }, value: count };
+    });
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels: { route }, value: seconds },
+      { metricName: `${name}_count`, labels: { route }, value: count },
+    ];
+  };
+  return {
+    name,
+    get: async () => ({
+      ...{ name, type: 'histogram', aggregator: 'sum' },
+      help: 'Time from the request to the end of its answer, by route template. Polls are held on purpose.',
+      values: [...routes].flatMap(([route, counts]) => valuesOf(route, counts)),
+    }),
+  };
 }

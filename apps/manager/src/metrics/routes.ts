@@ -4,10 +4,6 @@ import { Metrics } from './metrics.ts';
 
 export function metricsRoutes(metrics: Metrics): Registration {
   return (app) => {
-    app.addHook('onResponse', (request, reply, done) => {
-      metrics.requests.answered(request, reply);
-      done();
-    });
     app.get(
       '/metrics',
       {
