@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Static, TSchema } from 'typebox';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { type RawAnswer, readFailure, readJson } from './answers.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { ConnectionSet, type ConnectionSettings, type RawRequest, type StreamedAnswer } from './connection-set.ts';

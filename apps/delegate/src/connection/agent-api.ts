@@ -11,7 +11,7 @@ import {
   TaskEvents,
   type TaskResponse,
 } from '@sallyport/protocol';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { DelegateConfig } from '../config/delegate-config.ts';
 

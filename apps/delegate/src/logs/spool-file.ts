@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { LogLine, LogWriterId } from '@sallyport/protocol';
 import { Type } from 'typebox';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { countLines, type LogBlock, linesOf, sizeOfLine } from './log-block.ts';
 
 /** Bytes of lines in all files of one folder together. */

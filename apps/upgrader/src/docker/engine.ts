@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox';
 import { Type } from 'typebox';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { Agent, request } from 'undici';
 import { EXIT, UpgradeError } from '../config/exit-codes.ts';
 import { type ApiVersion, agreedVersion } from './api-version.ts';

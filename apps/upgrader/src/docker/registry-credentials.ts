@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ImageReference } from '@sallyport/protocol';
 import { Type } from 'typebox';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { EXIT, UpgradeError } from '../config/exit-codes.ts';
 
 const Text = Type.Optional(Type.String());

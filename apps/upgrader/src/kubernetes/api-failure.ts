@@ -1,6 +1,6 @@
 import { ApiException } from '@kubernetes/client-node';
 import { Type } from 'typebox';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { EXIT, UpgradeError } from '../config/exit-codes.ts';
 
 /** The API server's own words about a refusal. */
