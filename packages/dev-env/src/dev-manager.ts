@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -45,6 +45,7 @@ export class DevManager {
   operatorKey: string;
   readonly #lines: string[];
   readonly #ownsFolder: boolean;
+  readonly #kept = new Agent({ keepAlive: true });
 
   private constructor(manager: RunningManager, options: DevManagerOptions, dataDirectory: string, lines: string[]) {
     this.manager = manager;
@@ -88,11 +89,12 @@ export class DevManager {
     return this.#lines.join('');
   }
 
-  /** One API request on a connection of its own. */
+  /** One API request. The connection is kept for later ones: a handshake costs more than most of them. */
   api(method: string, path: string, body?: unknown, key: string | null = this.operatorKey): Promise<DevAnswer> {
     return this.request(`${this.publicUrl}${path}`, {
       method,
       headers: key === null ? {} : { 'x-api-key': key },
+      agent: this.#kept,
       ...(body !== undefined && { body }),
     });
   }
@@ -104,7 +106,7 @@ export class DevManager {
     return answer.body['resource'] as DevBody;
   }
 
-  /** One HTTPS request on a connection of its own; every *.localhost name is loopback. */
+  /** One HTTPS request, on a connection of its own unless an agent keeps one; every *.localhost name is loopback. */
   request(url: string, options: DevRequest = {}): Promise<DevAnswer> {
     const { hostname, port, pathname, search } = new URL(url);
     const payload =
@@ -130,7 +132,7 @@ export class DevManager {
             ...options.headers,
           },
           ca: this.serverCa,
-          agent: false,
+          agent: options.agent ?? false,
           ...(options.certificate !== undefined && {
             cert: options.certificate.certificatePem,
             key: options.certificate.privateKeyPem,
@@ -179,6 +181,7 @@ export class DevManager {
   }
 
   async stop(): Promise<void> {
+    this.#kept.destroy();
     await this.manager.stop();
     if (this.#ownsFolder) rmSync(this.dataDirectory, { recursive: true, force: true });
   }
@@ -190,6 +193,8 @@ export interface DevRequest {
   /** A text is sent as it is, anything else as JSON. */
   readonly body?: unknown;
   readonly certificate?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  /** Keeps connections; each request has its own when not given. */
+  readonly agent?: Agent;
   /** SNI, when it is to differ from the URL's host. */
   readonly serverName?: string;
 }
