@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 import { normaliseDelegateToken } from '@sallyport/protocol';
-import { nodeOptions, serverEnvironment } from '../../apps/cli/src/config/runtime.mjs';
+import { serverEnvironment, serverOptions } from '../../apps/cli/src/config/runtime.mjs';
 import type { Certificates } from '../certificates.ts';
 import type { Children, Worker } from '../process/children.ts';
 import type { ManagerCommands } from './manager-process.ts';
@@ -46,7 +46,7 @@ export class Sallyport {
   ): Promise<Sallyport> {
     // As the command starts it.
     const worker = await children.worker<ManagerCommands>(new URL('manager-process.ts', import.meta.url), {
-      nodeOptions: [...nodeOptions, ...moreNodeOptions],
+      nodeOptions: [...serverOptions(), ...moreNodeOptions],
       environment: serverEnvironment(),
     });
     const sallyport = new Sallyport(worker, certificates, {

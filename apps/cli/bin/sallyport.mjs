@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { nodeOptions, serverEnvironment } from '../src/config/runtime.mjs';
+import { nodeOptions, serverEnvironment, serverOptions } from '../src/config/runtime.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const main = join(here, '..', 'src', 'main.ts');
@@ -30,7 +30,7 @@ if (pinnedNode === null) {
 
 // The other commands hold no connections, and what a delegate's tasks start should find the environment of the machine.
 const serves = process.argv[2] === 'serve';
-const child = spawn(pinnedNode, [...nodeOptions, main, ...process.argv.slice(2)], {
+const child = spawn(pinnedNode, [...(serves ? serverOptions() : nodeOptions), main, ...process.argv.slice(2)], {
   // The channel carries nothing. It breaks when this process is killed, and then the program ends too: see main.ts.
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   ...(serves && { env: serverEnvironment() }),

@@ -1,2 +1,3 @@
 export const nodeOptions: readonly string[];
+export function serverOptions(): readonly string[];
 export function serverEnvironment(): NodeJS.ProcessEnv;

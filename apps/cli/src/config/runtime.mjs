@@ -1,4 +1,5 @@
 // How the pinned Node is started, by the command and by whatever measures it. Plain JavaScript: see ../../bin/sallyport.mjs.
+import { fileURLToPath } from 'node:url';
 
 /** Node's own options. */
 export const nodeOptions = [
@@ -6,6 +7,12 @@ export const nodeOptions = [
   // Under a flood V8 would let short-lived objects take over 100 MiB before it collects them; this costs no CPU that shows.
   '--max-semi-space-size=16',
 ];
+
+/** Node's own options of a process that holds many connections. A configuration of OpenSSL that was asked for stays in force. */
+export function serverOptions() {
+  const config = fileURLToPath(new URL('openssl.cnf', import.meta.url));
+  return process.env.OPENSSL_CONF ? nodeOptions : [...nodeOptions, `--openssl-config=${config}`];
+}
 
 /**
  * The environment of a process that holds many connections: this one's, and before it two settings for glibc's allocator.

@@ -36,7 +36,11 @@ export interface LiveConnection {
 
 /** Time for a push stream's closing frame to leave before its socket is destroyed, in milliseconds. */
 const FAREWELL_MS = 50;
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/**
+ * A certificate's end that is further away is looked at again after this, in milliseconds. One length for all of them:
+ * Node keeps the timers of each length in a list of its own, and a certificate's end makes a length that nothing shares.
+ */
+const LOOK_AGAIN_MS = 3_600_000;
 
 interface Entry extends LiveConnection {
   /** Accounts that it is tied to, each with how often. */
@@ -64,8 +68,14 @@ export class LiveConnections {
 
   add(socket: TLSSocket, identity: ConnectionIdentity, subject: PolicySubject | null = null): LiveConnection {
     const entry: Entry = {
-      ...{ socket, identity, subject, delegates: new Map() },
-      ...{ accounts: new Map(), onCut: null, expiry: null, cut: false },
+      socket,
+      identity,
+      subject,
+      delegates: new Map(),
+      accounts: new Map(),
+      onCut: null,
+      expiry: null,
+      cut: false,
     };
     this.#bySocket.set(socket, entry);
     if (identity.listener === 'mtls') {
@@ -131,14 +141,14 @@ export class LiveConnections {
     const left = notAfter - Date.now();
     entry.expiry = setTimeout(
       () => {
-        if (left > MAX_TIMER_MS) this.#closeAtExpiry(entry, notAfter);
+        if (left > LOOK_AGAIN_MS) this.#closeAtExpiry(entry, notAfter);
         else
           this.cut(entry, {
             code: 'CLIENT_CERTIFICATE_EXPIRED',
             message: `the client certificate expired at ${new Date(notAfter).toISOString()}`,
           });
       },
-      Math.min(Math.max(left, 0), MAX_TIMER_MS),
+      Math.min(Math.max(left, 0), LOOK_AGAIN_MS),
     );
     entry.expiry.unref();
   }
