@@ -58,8 +58,8 @@ export const DEFENCES: readonly Defence[] = [
     edits: [
       {
         file: `${GATEWAY}/host-check.ts`,
-        text: 'if (connection === undefined) return;',
-        instead: 'if (connection !== null) return;',
+        text: 'hosts.length > 0 && hosts.every((host) => isSpelling(host, serverName))',
+        instead: 'true',
       },
     ],
     cases: ['names/'],
