@@ -83,6 +83,11 @@ export class TrustDirectory {
     return this.#bus.inStep ? this.#byAccount.get(accountId)?.found : undefined;
   }
 
+  /** As `byFqdn`, when memory has it: undefined when it has to be asked for. */
+  recallFqdn(fqdn: string): LiveEndpoint | null | undefined {
+    return this.#bus.inStep ? this.#byFqdn.get(fqdn)?.found : undefined;
+  }
+
   /** The endpoint of a canonical name, or null. Rejects when the database does not answer in time: then refuse. */
   byFqdn(fqdn: string): Promise<LiveEndpoint | null> {
     // Unknown names are not kept: scanning for names could otherwise push out the real ones.

@@ -54,7 +54,7 @@ export class MtlsListener {
     this.#options = options;
     this.#parts = parts;
     this.#admission = new Admission(parts.clock);
-    const lookUp = (socket: unknown, name: string) => this.#contextFor(socket, name);
+    const listener = this;
     this.server = createServer({
       ...this.#nobodysOptions(options.pair),
       requestCert: true,
@@ -64,12 +64,7 @@ export class MtlsListener {
       ALPNProtocols: ['http/1.1'],
       SNICallback(name, done) {
         keepPeerCertificates(this);
-        // Total and bounded in time (the directory's lookups are): an SNICallback that throws ends the process, one that
-        // never answers leaks the socket.
-        lookUp(this, name).then(
-          (context) => done(null, context),
-          (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-        );
+        listener.#chooseContext(this, name, done);
       },
     });
     this.server.on('secureConnection', (socket) => this.#onSecureConnection(socket));
@@ -95,11 +90,35 @@ export class MtlsListener {
     return { ...serverOptions(pair, this.#options.minVersion), ...clientTrust([this.#options.nobodysCa]) };
   }
 
-  /** The context of the named endpoint; undefined (nobody's CA stays in force) when no endpoint has that name. */
-  async #contextFor(socket: unknown, name: string): Promise<SecureContext | undefined> {
+  /**
+   * Total and bounded in time (the directory's lookups are): an SNICallback that throws ends the process, one that never
+   * answers leaks the socket. What memory has is answered at once, which spares OpenSSL to stop and begin anew.
+   */
+  #chooseContext(socket: unknown, name: string, done: (error: Error | null, context?: SecureContext) => void): void {
+    const { directory } = this.#parts;
     const serverName = canonicalServerName(name);
-    if (serverName === null || !(socket instanceof TLSSocket)) return undefined;
-    const endpoint = await this.#parts.directory.byFqdn(serverName);
+    if (serverName === null || !(socket instanceof TLSSocket)) {
+      done(null);
+      return;
+    }
+    const failed = (error: unknown) => done(error instanceof Error ? error : new Error(String(error)));
+    const found = (endpoint: LiveEndpoint | null) => {
+      let context: SecureContext | undefined;
+      try {
+        context = this.#contextOf(socket, endpoint);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      done(null, context);
+    };
+    const known = directory.recallFqdn(serverName);
+    if (known === undefined) void directory.byFqdn(serverName).then(found, failed);
+    else found(known);
+  }
+
+  /** Undefined (nobody's CA stays in force) when no endpoint has that name. */
+  #contextOf(socket: TLSSocket, endpoint: LiveEndpoint | null): SecureContext | undefined {
     if (endpoint === null) return undefined;
     if (!this.#parts.bounds.accounts.beginHandshake(endpoint.accountId, socket))
       throw new Error(`too many handshakes of the account ${endpoint.accountId} are in flight`);
@@ -148,7 +167,8 @@ export class MtlsListener {
     // Bundle or policy may have changed between ClientHello and now. The connection is registered, so a change from here on
     // re-judges it; one before is seen by this look. It is judged by the same rule: adding a CA ends nobody. Closed
     // without a reason: its next handshake is judged anew.
-    const current = await directory.byFqdn(serverName);
+    const known = directory.recallFqdn(serverName);
+    const current = known === undefined ? await directory.byFqdn(serverName) : known;
     const now = clock.now();
     if (current?.accountId !== accountId || rejudgeWhole(connection, accountId, current, now) !== null) {
       socket.destroy();
