@@ -169,10 +169,23 @@ test('behind a proxy that passes no upgrades the delegate falls back to long pol
   await connected(setup, 'poll');
   const task = await createTask(acc, 'echo polled');
   assert.equal((await finished(acc, task['id']))['status'], 'SUCCEEDED');
-  await eventually('push is tried again', () => proxy.upgrades() >= 2);
+  await eventually('push is tried again', () => proxy.upgrades() > 2);
   const told = setup.lines.filter((line) => line.includes('falling back to long poll'));
   assert.match(told[0] ?? '', /did not switch to a WebSocket \(400\)/);
   await connected(setup, 'poll');
+});
+
+test('a stream that fails once while polling works costs no minutes of polling', async (context) => {
+  const acc = await account();
+  const proxy = await startStrippingProxy(directory, manager.publicUrl, manager.serverCa, 1);
+  context.after(() => proxy.close());
+  const environment = {
+    MANAGER_HOST_AND_PORT: proxy.url,
+    SALLYPORT_EXTRA_CA_FILE: file('once-ca.pem', proxy.certificate),
+  };
+  const setup = await start(context, acc, environment, { pushRetryMs: 600_000 });
+  await connected(setup, 'push');
+  assert.equal(proxy.upgrades(), 2);
 });
 
 test('a cut connection is made again, and a manager that was away gets the result of what ran meanwhile', async (context) => {

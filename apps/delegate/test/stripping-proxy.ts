@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, request as forward, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 
 export interface StrippingProxy {
   readonly url: string;
@@ -14,8 +15,13 @@ export interface StrippingProxy {
   close(): void;
 }
 
-/** A TLS-terminating reverse proxy as many companies run one: passes requests on, but no WebSocket upgrade. */
-export async function startStrippingProxy(directory: string, upstream: string, ca: string): Promise<StrippingProxy> {
+/** A TLS-terminating reverse proxy as many companies run one: passes requests on, but not the first `stripped` upgrades. */
+export async function startStrippingProxy(
+  directory: string,
+  upstream: string,
+  ca: string,
+  stripped = Number.POSITIVE_INFINITY,
+): Promise<StrippingProxy> {
   const key = join(directory, 'proxy.key');
   const certificate = join(directory, 'proxy.crt');
   const subject = ['-subj', '/CN=proxy', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
@@ -37,8 +43,17 @@ export async function startStrippingProxy(directory: string, upstream: string, c
     response.on('close', () => onward.destroy());
     request.pipe(onward);
   });
-  server.on('upgrade', (_request, socket) => {
+  server.on('upgrade', (request, socket) => {
     upgrades += 1;
+    if (upgrades > stripped) {
+      const onward = connect({ host: '127.0.0.1', servername: 'localhost', port: Number(port), ca });
+      for (const end of [socket, onward]) end.on('error', () => end.destroy());
+      const headers = { ...request.headers, host: 'localhost' };
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      onward.write(`GET ${request.url} HTTP/1.1\r\n${lines.join('')}\r\n`);
+      socket.pipe(onward).pipe(socket);
+      return;
+    }
     socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
   });
   server.listen(0, '127.0.0.1');

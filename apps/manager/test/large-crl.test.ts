@@ -5,11 +5,13 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { DevManager, longestTurn } from '@sallyport/dev-env';
-import { readPemBlocks } from '@sallyport/trust';
+import { readPemBlocks, readRevocationList } from '@sallyport/trust';
 import { PolicyRig } from './policy-rig.ts';
 
 // A CRL of 100,000 entries from the upload to the handshake: nobody else waits for it.
 
+/** Of the CPU that reading the list takes. On a machine that reads it in 200 ms these are the 20 ms that a turn may take. */
+const MOST_OF_A_READING = 0.1;
 const MOST_MS = 20;
 const ATTEMPTS = 4;
 
@@ -22,6 +24,10 @@ test('a CRL of 100,000 entries is uploaded, stored and asked without holding the
   const revoked = [bad, ...serials.map((serialNumber) => ({ facts: { serialNumber } }))];
   const pem = await rig.authority.crl(revoked, { number: 1 });
   const der = readPemBlocks(pem)[0]?.der ?? assert.fail();
+  // This machine may be three times slower in one hour than in the next; what is slowed down is measured beside it.
+  const readings: number[] = [];
+  while (readings.length < ATTEMPTS) readings.push(await readingMs(der));
+  const most = Math.max(MOST_MS, Math.min(...readings) * MOST_OF_A_READING);
   for (const [type, body] of [
     ['application/pkix-crl', der],
     ['application/x-pem-file', pem],
@@ -29,16 +35,16 @@ test('a CRL of 100,000 entries is uploaded, stored and asked without holding the
   ] as const) {
     const stream = await rig.stream('good', good);
     // What is compiled at a first use, and a garbage collection, hit one upload or the other; what the list costs, each of
-    // them. All at once it is more than 150 ms.
+    // them.
     const turns: number[] = [];
-    while (turns.length < ATTEMPTS && Math.min(...turns) > MOST_MS) {
+    while (turns.length < ATTEMPTS && Math.min(...turns) > most) {
       const { result, longestMs } = await longestTurn(await uploadElsewhere(rig, type, body));
       assert.equal(result, 200);
       turns.push(longestMs);
     }
     const longest = turns.map((ms) => ms.toFixed(1)).join(', ');
-    t.diagnostic(`${type}: ${longest} ms of CPU in the longest turn`);
-    assert.ok(Math.min(...turns) <= MOST_MS, `${type}: ${longest} ms of CPU in one turn`);
+    t.diagnostic(`${type}: ${longest} ms of CPU in the longest turn, of ${most.toFixed(1)}`);
+    assert.ok(Math.min(...turns) <= most, `${type}: ${longest} ms of CPU in one turn`);
     assert.equal(stream.isOpen, true);
     const [shown] = (await rig.must('GET', 'crl')).body['resource'] as unknown as {
       entries: number;
@@ -52,6 +58,14 @@ test('a CRL of 100,000 entries is uploaded, stored and asked without holding the
   assert.match(await rig.knock(bad), /^CERTIFICATE_REVOKED/);
   assert.equal(await rig.knock(good), 'ADMITTED');
 });
+
+/** CPU of this thread for reading the list, all its turns together. */
+async function readingMs(der: Uint8Array): Promise<number> {
+  const before = process.threadCpuUsage();
+  await readRevocationList(der);
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1_000;
+}
 
 /** A client in a thread of its own, so that its work is not counted. The function returned sends, and resolves with the status. */
 async function uploadElsewhere(

@@ -107,10 +107,13 @@ export class Session {
     if (Date.now() < this.#pushBlockedUntil) return this.#poll(delegateId, this.#pushBlockedUntil);
     const opened = await this.#openChannel(delegateId);
     if (opened instanceof PushChannel) return this.#push(opened);
-    // Only when polling works was it the stream's fault: a manager that is down must not cost minutes of polling.
+    // Only when polling works and the stream fails once more was it the stream's fault: a manager that is down, or that came
+    // back in between, must not cost minutes of polling.
     await this.#pollOnce(delegateId);
+    const again = await this.#openChannel(delegateId);
+    if (again instanceof PushChannel) return this.#push(again);
     this.#blockPush();
-    logger.warn({ retryMs: timings.pushRetryMs }, `no push stream, falling back to long poll: ${opened.message}`);
+    logger.warn({ retryMs: timings.pushRetryMs }, `no push stream, falling back to long poll: ${again.message}`);
   }
 
   /** The channel, or why there is none although the manager did not refuse. Throws a refusal. */
