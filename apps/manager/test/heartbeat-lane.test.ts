@@ -131,6 +131,8 @@ const odd: readonly [string, (agent: DevAgent) => KeptRequest | Promise<KeptRequ
   ['of 20 kB', (agent) => ({ body: { delegateId: agent.id, aField: 'x'.repeat(20_000) } })],
   ['larger than any body may be', (agent) => ({ body: { delegateId: agent.id, aField: 'x'.repeat(300_000) } })],
 ];
+/** Those that are right, and only not in the form that the short way takes. */
+const unusual = new Set(['of 20 kB', 'with a charset that we do not read']);
 for (const [what, of] of odd) {
   test(`a heartbeat ${what} is answered as the framework's way answers it`, async () => {
     const agent = await steady();
@@ -143,6 +145,7 @@ for (const [what, of] of odd) {
     };
     const [short, long] = [await beats(agent, request), await beats(other, request, longPath)];
     assert.deepEqual(told(short), told(long));
+    assert.equal(short.status === 200, unusual.has(what));
   });
 }
 
