@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  converse,
   type DevAccount,
   DevAgent,
   DevManager,
@@ -289,4 +290,27 @@ test('a delegate that is deleted learns on its stream that it has to register ag
   const { code, reason } = await streaming.closed;
   assert.equal(code, 1013);
   assert.equal(reason, 'register again');
+});
+
+test('a token that another connection has shown ties a connection to the account, and opens none that the account refuses', async () => {
+  const authority = await TestAuthority.create('Sharing CA');
+  const sharing = await dev.account('sharing', { caCertificates: authority.certificatePem, mode: 'LOOSE' });
+  const known = await agent(sharing, await authority.client('delegate'));
+  const plainConnection = () => KeptConnection.open({ port: dev.manager.publicAddress.port, serverName: 'localhost' });
+  // Its first request is one that memory could say yes to: it has to be found by a flip all the same.
+  const other = known.on(await plainConnection());
+  assert.equal((await other.poll()).status, 200);
+  const path = '/ng/api/agent/mtls/endpoint?accountIdentifier=sharing';
+  await dev.must('PATCH', path, { mode: 'STRICT' });
+  await gone(performance.now(), other);
+
+  // The second of two requests sent at once comes while the first is being judged, on a connection that is tied for that.
+  const { socket } = await plainConnection();
+  const poll = `GET /api/agent/delegates/${known.id}/task-events?accountId=sharing HTTP/1.1\r\nhost: localhost\r\nauthorization: ${await known.authorization()}\r\n`;
+  const answers = await converse(socket, `${poll}\r\n${poll}connection: close\r\n\r\n`);
+  assert.deepEqual(
+    [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => status),
+    ['401', '401'],
+  );
+  known.connection.close();
 });
