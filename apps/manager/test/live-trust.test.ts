@@ -305,6 +305,7 @@ test('a token that another connection has shown ties a connection to the account
   await gone(performance.now(), other);
 
   // The second of two requests sent at once comes while the first is being judged, on a connection that is tied for that.
+  assert.equal((await known.poll()).status, 200, 'its token is remembered under the new state');
   const { socket } = await plainConnection();
   const poll = `GET /api/agent/delegates/${known.id}/task-events?accountId=sharing HTTP/1.1\r\nhost: localhost\r\nauthorization: ${await known.authorization()}\r\n`;
   const answers = await converse(socket, `${poll}\r\n${poll}connection: close\r\n\r\n`);
