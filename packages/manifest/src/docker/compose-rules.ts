@@ -20,7 +20,7 @@ import {
   serviceMounts,
   serviceVariables,
 } from './compose-services.ts';
-import { type DockerTarget, envFileAdvice, isFolderOf, mountKept } from './docker-target.ts';
+import { type DockerTarget, envFileAdvice, folderKept, mountKept } from './docker-target.ts';
 
 export interface ComposeScene {
   readonly delegate: ComposeService;
@@ -101,13 +101,7 @@ function* certificateMounts({ delegate: { service }, target }: ComposeScene): It
   const mounts = serviceMounts(service);
   const directory = mounts.find((each) => each.target === mountDirectory);
   if (directory) {
-    if (target.files && !isFolderOf(directory.source, target.files))
-      yield mountKept(
-        mountDirectory,
-        directory.source,
-        [target.files.certificate, target.files.key],
-        at(directory.cursor),
-      );
+    yield* folderKept(directory.source, target.files, at(directory.cursor));
     return;
   }
   for (const [path, role] of [

@@ -83,8 +83,17 @@ export function mountKept(path: string, source: string | undefined, given: reado
   };
 }
 
+/** As `mountKept`, of the whole directory: when it is mounted, and not from the folder of the files that were given. */
+export function* folderKept(
+  source: string | undefined,
+  files: CertificateFiles | undefined,
+  at: Place,
+): Iterable<Problem> {
+  if (files && !isFolderOf(source, files)) yield mountKept(mountDirectory, source, [files.certificate, files.key], at);
+}
+
 /** Whether a folder mounted at /etc/mtls is the one in which both files are. */
-export function isFolderOf(folder: string | undefined, { certificate, key }: CertificateFiles): boolean {
+function isFolderOf(folder: string | undefined, { certificate, key }: CertificateFiles): boolean {
   const name = folder?.replace(/[\\/]+$/, '') ?? '';
   return [certificate, key].every((path, index) =>
     ['/', '\\'].some((slash) => path === `${name}${slash}${index === 0 ? certificateFile : keyFile}`),

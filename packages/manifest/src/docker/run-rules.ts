@@ -12,7 +12,7 @@ import type { Rule } from '../edit/settle.ts';
 import { insertAfter, type ShellWord, setInWord, shellQuote } from '../edit/shell-words.ts';
 import { wholeFile } from '../edit/text-part.ts';
 import type { Place, Problem } from '../finding.ts';
-import { type DockerTarget, envFileAdvice, isFolderOf, mountKept } from './docker-target.ts';
+import { type DockerTarget, envFileAdvice, folderKept, mountKept } from './docker-target.ts';
 import type { RunCommand } from './run-command.ts';
 
 export interface RunScene {
@@ -73,13 +73,7 @@ function* variable(text: string, run: RunCommand, wish: Wish): Iterable<Problem>
 function* certificateMounts({ text, delegate, target }: RunScene): Iterable<Problem> {
   const directory = delegate.mounts.find((each) => each.target === mountDirectory);
   if (directory) {
-    if (target.files && !isFolderOf(directory.source, target.files))
-      yield mountKept(
-        mountDirectory,
-        directory.source,
-        [target.files.certificate, target.files.key],
-        placeOf(directory.word),
-      );
+    yield* folderKept(directory.source, target.files, placeOf(directory.word));
     return;
   }
   for (const [path, role] of [
