@@ -5,7 +5,7 @@ import type { Schema } from '../database/schema.ts';
 import type { Chunk, StoredChunk } from './log-chunk.ts';
 import type { LogKey } from './log-key.ts';
 import type { LogStream } from './stream-store.ts';
-import { freshOf, type Positions, WriterPositions } from './writer-positions.ts';
+import { advancePosition, freshOf, type Positions, readPositions } from './writer-positions.ts';
 
 export interface Write {
   readonly chunks: readonly Chunk[];
@@ -41,7 +41,6 @@ const READ_CHUNKS = 1_000;
 export class LineStore {
   readonly #database: Kysely<Schema>;
   readonly #maxBytes: number;
-  readonly #positions = new WriterPositions();
   /** How often lines were read, for the tests that count it. */
   reads = 0;
 
@@ -74,7 +73,7 @@ export class LineStore {
     if (row === undefined) return null;
     const chunks: Chunk[] = [];
     for (const { positions, chunks: own } of writes) {
-      const known = positions === null ? null : await this.#positions.advance(transaction, row.id, positions);
+      const known = positions === null ? null : await advancePosition(transaction, row.id, positions);
       chunks.push(...(positions === null || known === null ? own : freshOf(own, positions, known)));
     }
     const [total, added] = [totalOf(sent), totalOf(chunks)];
@@ -208,7 +207,7 @@ export class LineStore {
 
   /** What the stream has of the writers that number their lines. */
   async writersOf(id: string): Promise<Readonly<Record<string, number>>> {
-    return this.#positions.all(this.#database, id);
+    return readPositions(this.#database, id);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Kysely, Selectable } from 'kysely';
 import type { LogStreamRow } from '../database/log-rows.ts';
 import type { Schema } from '../database/schema.ts';
 import { type LogKey, storedKey } from './log-key.ts';
-import { WriterPositions } from './writer-positions.ts';
+import { putPositions, readPositions } from './writer-positions.ts';
 
 export interface LogStream {
   readonly id: string;
@@ -38,7 +38,6 @@ const MAX_OPEN_STREAMS = 10_000;
 /** The streams themselves, from their opening until they are forgotten; their lines are in LineStore. */
 export class StreamStore {
   readonly #database: Kysely<Schema>;
-  readonly #positions = new WriterPositions();
   readonly #maxOpen: number;
 
   constructor(database: Kysely<Schema>, maxOpen = MAX_OPEN_STREAMS) {
@@ -87,8 +86,8 @@ export class StreamStore {
         })
         .execute();
       if (options.continues) {
-        const known = last === undefined ? {} : await this.#positions.all(transaction, last.id);
-        await this.#positions.put(transaction, id, { ...blob?.writers, ...known });
+        const known = last === undefined ? {} : await readPositions(transaction, last.id);
+        await putPositions(transaction, id, { ...blob?.writers, ...known });
       }
       return open?.id ?? null;
     });

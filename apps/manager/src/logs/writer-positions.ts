@@ -11,54 +11,63 @@ export interface Positions {
 /** Of one log that are remembered beyond its stream: whoever makes up a name for each write must not fill the blob's row. */
 const MAX_WRITERS = 100;
 
-/** Up to where each writer's lines are in a stream. Every method runs in the transaction that it is given. */
-export class WriterPositions {
-  /**
-   * Takes note of a write. Null when all of it is new; otherwise the position up to which it is there already, because it
-   * was committed and its answer lost.
-   */
-  async advance(transaction: Kysely<Schema>, streamId: string, { writer, of }: Positions): Promise<number | null> {
-    const [first, last] = [of[0], of.at(-1)];
-    if (first === undefined || last === undefined) return null;
-    const taken = await transaction
-      .insertInto('log_writers')
-      .values({ stream_id: streamId, writer, last_pos: last })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['stream_id', 'writer'])
-          .doUpdateSet({ last_pos: last })
-          .where('log_writers.last_pos', '<', first),
-      )
-      .returning('last_pos')
-      .executeTakeFirst();
-    if (taken !== undefined) return null;
-    const row = transaction.selectFrom('log_writers').where('stream_id', '=', streamId).where('writer', '=', writer);
-    const { last_pos: known } = await row.select('last_pos').executeTakeFirstOrThrow();
-    if (known < last) {
-      await transaction
-        .updateTable('log_writers')
-        .set({ last_pos: last })
-        .where('stream_id', '=', streamId)
-        .where('writer', '=', writer)
-        .execute();
-    }
-    return known;
-  }
-
-  async all(transaction: Kysely<Schema>, streamId: string): Promise<Readonly<Record<string, number>>> {
-    const rows = await transaction
-      .selectFrom('log_writers')
-      .select(['writer', 'last_pos'])
+/**
+ * Takes note of a write. Null when all of it is new; otherwise the position up to which it is there already, because it
+ * was committed and its answer lost.
+ */
+export async function advancePosition(
+  transaction: Kysely<Schema>,
+  streamId: string,
+  { writer, of }: Positions,
+): Promise<number | null> {
+  const [first, last] = [of[0], of.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const taken = await transaction
+    .insertInto('log_writers')
+    .values({ stream_id: streamId, writer, last_pos: last })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['stream_id', 'writer'])
+        .doUpdateSet({ last_pos: last })
+        .where('log_writers.last_pos', '<', first),
+    )
+    .returning('last_pos')
+    .executeTakeFirst();
+  if (taken !== undefined) return null;
+  const row = transaction.selectFrom('log_writers').where('stream_id', '=', streamId).where('writer', '=', writer);
+  const { last_pos: known } = await row.select('last_pos').executeTakeFirstOrThrow();
+  if (known < last) {
+    await transaction
+      .updateTable('log_writers')
+      .set({ last_pos: last })
       .where('stream_id', '=', streamId)
-      .limit(MAX_WRITERS)
+      .where('writer', '=', writer)
       .execute();
-    return Object.fromEntries(rows.map(({ writer, last_pos }) => [writer, last_pos]));
   }
+  return known;
+}
 
-  async put(transaction: Kysely<Schema>, streamId: string, known: Readonly<Record<string, number>>): Promise<void> {
-    const rows = Object.entries(known).map(([writer, last_pos]) => ({ stream_id: streamId, writer, last_pos }));
-    if (rows.length > 0) await transaction.insertInto('log_writers').values(rows).execute();
-  }
+/** Up to where each writer's lines are in a stream. */
+export async function readPositions(
+  transaction: Kysely<Schema>,
+  streamId: string,
+): Promise<Readonly<Record<string, number>>> {
+  const rows = await transaction
+    .selectFrom('log_writers')
+    .select(['writer', 'last_pos'])
+    .where('stream_id', '=', streamId)
+    .limit(MAX_WRITERS)
+    .execute();
+  return Object.fromEntries(rows.map(({ writer, last_pos }) => [writer, last_pos]));
+}
+
+export async function putPositions(
+  transaction: Kysely<Schema>,
+  streamId: string,
+  known: Readonly<Record<string, number>>,
+): Promise<void> {
+  const rows = Object.entries(known).map(([writer, last_pos]) => ({ stream_id: streamId, writer, last_pos }));
+  if (rows.length > 0) await transaction.insertInto('log_writers').values(rows).execute();
 }
 
 /** Of a write's chunks the lines behind the position `known`. */
