@@ -11,7 +11,13 @@ export const nodeOptions = [
 /** Node's own options of a process that holds many connections. A configuration of OpenSSL that was asked for stays in force. */
 export function serverOptions() {
   const config = fileURLToPath(new URL('openssl.cnf', import.meta.url));
-  return process.env.OPENSSL_CONF ? nodeOptions : [...nodeOptions, `--openssl-config=${config}`];
+  return [
+    ...nodeOptions,
+    // A handshake runs through much of Node's 40 MiB of code once. In large pages, where the kernel has them, that takes a
+    // twentieth less CPU, for 40 MiB of memory and a tenth of a second at the start.
+    '--use-largepages=silent',
+    ...(process.env.OPENSSL_CONF ? [] : [`--openssl-config=${config}`]),
+  ];
 }
 
 /**
