@@ -1,6 +1,15 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { AgentTokenSource, Secret } from '@sallyport/client';
 import { type DevAccount, DevManager } from '@sallyport/dev-env';
+import { createLogger, readConfig } from '@sallyport/manager';
+import { Compile } from 'typebox/compile';
+import { createContext } from '../src/context.ts';
+import { serializerOf } from '../src/http/serialization.ts';
 import {
   ADMINS,
   AGENTS,
@@ -158,6 +167,46 @@ test('every route lets through exactly whom it is for', async (t) => {
     };
   });
 });
+
+test('every schema of every route compiles, which happens at the first request and not at the start', async (t) => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'sallyport-schemas-'));
+  t.after(() => rmSync(dataDirectory, { recursive: true }));
+  const { config, secrets } = readConfig({ SALLYPORT_DATA_DIR: dataDirectory });
+  const { app, close } = await createContext(config, secrets, createLogger('info', new PassThrough().resume()));
+  t.after(close);
+  const { declaredRoutes } = app;
+  assert.deepEqual(
+    declaredRoutes.map(({ method, url }) => `${method} ${url}`).sort(),
+    Object.keys(MATRIX).sort(),
+    'every route is looked at',
+  );
+  const broken = declaredRoutes.flatMap(({ schema, method, url }) => {
+    const requests = [schema.body, schema.querystring, schema.params, schema.headers].filter(
+      (part) => part !== undefined,
+    );
+    const answers = Object.values(schema.response as object);
+    return [
+      ...requests.flatMap(byContentType).map((part) => whyNot(() => Compile(part as never))),
+      ...answers.flatMap(byContentType).map((part) => whyNot(() => serializerOf(part))),
+    ].flatMap((why) => (why === null ? [] : [`${method} ${url}: ${why}`]));
+  });
+  assert.deepEqual(broken, []);
+});
+
+/** One schema, or one for each content type. */
+function byContentType(part: unknown): readonly unknown[] {
+  const { content } = part as { readonly content?: Readonly<Record<string, { readonly schema: unknown }>> };
+  return content === undefined ? [part] : Object.values(content).map(({ schema }) => schema);
+}
+
+function whyNot(make: () => unknown): string | null {
+  try {
+    make();
+    return null;
+  } catch (error) {
+    return String(error);
+  }
+}
 
 async function logHeaders(dev: DevManager, { id, adminKey }: DevAccount): Promise<Record<string, string>> {
   const { body } = await dev.api('GET', `/log-service/token?accountID=${id}`, undefined, adminKey);

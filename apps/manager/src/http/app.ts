@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifySchema,
   type FastifyServerOptions,
   fastify,
   LogController,
@@ -18,6 +19,7 @@ import { type Access, type AccessDependencies, guardRoute } from './access.ts';
 import { answerError, answerNotFound } from './error-answers.ts';
 import { harmlessJson } from './json-body.ts';
 import { OPENAPI, requireDescription } from './openapi.ts';
+import { serializerCompiler } from './serialization.ts';
 import { validatorCompiler } from './validation.ts';
 
 export type App = FastifyInstance<
@@ -32,6 +34,7 @@ export interface DeclaredRoute {
   readonly method: string;
   readonly url: string;
   readonly access: Access;
+  readonly schema: FastifySchema;
 }
 
 declare module 'fastify' {
@@ -86,6 +89,7 @@ export async function buildApp(options: AppOptions, ...register: readonly Regist
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   });
   app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
   acceptEmptyJsonBodies(app);
@@ -97,8 +101,8 @@ export async function buildApp(options: AppOptions, ...register: readonly Regist
   app.decorate('declaredRoutes', []);
   app.addHook('onRoute', (route) => {
     const access = guardRoute(route, options);
-    requireDescription(route);
-    for (const method of [route.method].flat()) app.declaredRoutes.push({ method, url: route.url, access });
+    const schema = requireDescription(route);
+    for (const method of [route.method].flat()) app.declaredRoutes.push({ method, url: route.url, access, schema });
   });
 
   await app.register(swagger, OPENAPI);

@@ -30,13 +30,14 @@ export const OPENAPI: FastifyDynamicSwaggerOptions = {
   },
 };
 
-/** Throws for a route that has no summary or says nothing about its success: it would be missing from the description. */
-export function requireDescription({ method, url, schema }: RouteOptions): void {
+/** The schema of a route. Throws when it has no summary or says nothing about its success: it would be missing from the description. */
+export function requireDescription({ method, url, schema }: RouteOptions): FastifySchema {
   const name = `${String(method)} ${url}`;
   if (schema?.summary === undefined) throw new Error(`${name} has no schema.summary: say in one line what it does.`);
   if (!Object.keys(schema.response ?? {}).some((status) => status.startsWith('2'))) {
     throw new Error(`${name} has no schema.response of a success.`);
   }
+  return schema;
 }
 
 /**

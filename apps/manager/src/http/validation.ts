@@ -1,7 +1,7 @@
 import type { FieldError } from '@sallyport/protocol';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 import { Value } from 'typebox/value';
 
 interface Problem {
@@ -14,11 +14,16 @@ interface Problem {
 /**
  * Checks requests against their TypeBox schemas. Text is converted where text is all that can be sent (query, path,
  * headers), and defaults are filled in there; a body is taken as it is, so that `"false"` never counts as a boolean.
+ * Each check is compiled at the first request that needs it, as `serialization.ts` says of answers.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const check = Compile(schema);
-  const mayBeRight = httpPart === 'body' || !hasDefaults(schema);
+  let check: Validator | undefined;
+  let mayBeRight = httpPart === 'body';
   return (value: unknown) => {
+    if (check === undefined) {
+      check = Compile(schema);
+      mayBeRight ||= !hasDefaults(schema);
+    }
     // Converting costs several times what checking does, and most requests are right as they stand.
     if (mayBeRight && check.Check(value)) return { value };
     const converted = httpPart === 'body' ? value : Value.Default(schema, convert(schema, value));
