@@ -4,7 +4,14 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createTestDatabase, dropTestDatabase, eventually, KeptConnection, testPostgres } from '@sallyport/dev-env';
+import {
+  createTestDatabase,
+  DevManager,
+  dropTestDatabase,
+  eventually,
+  KeptConnection,
+  testPostgres,
+} from '@sallyport/dev-env';
 import { kill, startProcess } from './killable-manager.ts';
 import { LogClient } from './log-rig.ts';
 
@@ -34,13 +41,16 @@ for (const [store, settings] of Object.entries(STORES)) {
       SALLYPORT_MTLS_LISTEN: '127.0.0.1:0',
       ...(await settings()),
     };
-    let manager = await startProcess(environment);
+    const manager = await startProcess(environment);
+    let next: DevManager | null = null;
     t.after(async () => {
       await kill(manager);
+      await next?.stop();
       rmSync(folder, { recursive: true, force: true });
     });
     const operatorKey = manager.firstOperatorKey ?? '';
-    const connect = () => KeptConnection.open({ port: manager.public, serverName: 'localhost' });
+    const connect = () =>
+      KeptConnection.open({ port: next?.manager.publicAddress.port ?? manager.public, serverName: 'localhost' });
     const api = await connect();
     const headers = { 'x-api-key': operatorKey };
     assert.equal(
@@ -84,7 +94,7 @@ for (const [store, settings] of Object.entries(STORES)) {
     await Promise.all(works.map(async (work) => assert.rejects(work)));
     assert.ok(total >= 120 && closed.length > 0);
 
-    manager = await startProcess(environment);
+    next = await DevManager.start({ dataDirectory: folder, environment });
     const after = await client();
     for (const [key, lines] of acknowledged) {
       const writer = await client();

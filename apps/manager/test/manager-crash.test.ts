@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createTestDatabase, DevAgent, dropTestDatabase, KeptConnection, testPostgres } from '@sallyport/dev-env';
+import {
+  createTestDatabase,
+  DevAgent,
+  DevManager,
+  dropTestDatabase,
+  KeptConnection,
+  testPostgres,
+} from '@sallyport/dev-env';
 import { normaliseDelegateToken } from '@sallyport/protocol';
 import { Api, kill, startProcess } from './killable-manager.ts';
 
@@ -34,23 +41,21 @@ for (const [store, settings] of Object.entries(STORES)) {
       SALLYPORT_MTLS_LISTEN: '127.0.0.1:0',
       ...(await settings()),
     };
-    let manager = await startProcess(environment);
+    const manager = await startProcess(environment);
+    let next: DevManager | null = null;
     t.after(async () => {
       await kill(manager);
+      await next?.stop();
       rmSync(folder, { recursive: true, force: true });
     });
     const key = manager.firstOperatorKey ?? '';
-    let api = await Api.open(manager.public, key);
+    const api = await Api.open(manager.public, key);
     await api.must('POST', '/ng/api/accounts', { identifier: 'acme' });
     const tokens = await api.must('GET', '/ng/api/delegate-token-ng?accountIdentifier=acme');
     const token = normaliseDelegateToken(String(tokens[0]?.['value'])) ?? '';
-    const delegate = async () => {
-      const connection = await KeptConnection.open({ port: manager.public, serverName: 'localhost' });
-      const agent = new DevAgent(connection, { accountId: 'acme', token, name: 'worker' });
-      assert.equal((await agent.register()).status, 200);
-      return agent;
-    };
-    let agent = await delegate();
+    const connectionTo = (port: number) => KeptConnection.open({ port, serverName: 'localhost' });
+    const agent = new DevAgent(await connectionTo(manager.public), { accountId: 'acme', token, name: 'worker' });
+    assert.equal((await agent.register()).status, 200);
 
     // Tasks are created and done until the moment it dies; what was acknowledged by then is remembered.
     const created: string[] = [];
@@ -80,11 +85,12 @@ for (const [store, settings] of Object.entries(STORES)) {
     await Promise.all([assert.rejects(creating), assert.rejects(working)]);
     assert.ok(created.length >= 12 && done.length === 12 && held.length > done.length);
 
-    manager = await startProcess(environment);
-    assert.equal(manager.firstOperatorKey, null, 'it found its data');
-    api = await Api.open(manager.public, key);
-    agent = await delegate();
-    const read = (id: string) => api.must('GET', `/ng/api/tasks/${id}?accountIdentifier=acme`);
+    const restarted = await DevManager.start({ dataDirectory: folder, environment });
+    next = restarted;
+    assert.equal(restarted.manager.firstOperatorKey, null, 'it found its data');
+    restarted.operatorKey = key;
+    const tasks = '/ng/api/tasks';
+    const read = (id: string) => restarted.must('GET', `${tasks}/${id}?accountIdentifier=acme`);
     for (const [index, id] of created.entries()) {
       const task = await read(id);
       assert.equal(Number(task['data']?.['index']), index, 'the task is there');
@@ -94,21 +100,18 @@ for (const [store, settings] of Object.entries(STORES)) {
       }
     }
 
-    // A result that its delegate could not deliver to the dead manager is taken by the next one.
-    const open = created.find((id) => !held.includes(id)) ?? (await createOne(api));
-    assert.equal((await agent.acquire(open)).status, 200);
-    await kill(manager);
-    manager = await startProcess(environment);
-    api = await Api.open(manager.public, key);
-    const connection = await KeptConnection.open({ port: manager.public, serverName: 'localhost' });
-    const late = agent.on(connection);
-    assert.equal((await late.report(open, { code: 'OK', data: 'late' })).status, 200);
-    assert.equal(String((await read(open))['result']), 'late');
-    connection.close();
-    api.close();
+    // A result that its delegate could not deliver to the dead manager is taken by the next one, and so is new work.
+    const connection = await connectionTo(restarted.manager.publicAddress.port);
+    t.after(() => connection.close());
+    const back = agent.on(connection);
+    const owed = held[0] ?? '';
+    assert.ok(!done.includes(owed));
+    assert.equal((await back.report(owed, { code: 'OK', data: 'late' })).status, 200);
+    assert.equal(String((await read(owed))['result']), 'late');
+    assert.equal((await back.register()).status, 200);
+    const open =
+      created.find((id) => !held.includes(id)) ??
+      String((await restarted.must('POST', `${tasks}?accountIdentifier=acme`, { type: 'ECHO', data: {} }))['id']);
+    assert.equal((await back.acquire(open)).status, 200);
   });
-}
-
-async function createOne(api: Api): Promise<string> {
-  return String((await api.must('POST', '/ng/api/tasks?accountIdentifier=acme', { type: 'ECHO', data: {} }))['id']);
 }
