@@ -1,9 +1,9 @@
 import { webcrypto } from 'node:crypto';
 import { SallyportError } from '@sallyport/protocol';
 import { compactDecrypt, errors } from 'jose';
-import { LRUCache } from 'lru-cache';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { boundedCache } from '../bounded-cache.ts';
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 
@@ -60,8 +60,8 @@ export class AgentTokens {
   readonly #bus: Bus;
   readonly #clock: Clock;
   /** By the whole header, so that one seen before needs no look inside. */
-  readonly #verified = new LRUCache<string, Verified>({ max: MAX_VERIFIED });
-  readonly #keys = new LRUCache<string, KnownKeys>({ max: MAX_ACCOUNTS });
+  readonly #verified = boundedCache<string, Verified>(MAX_VERIFIED);
+  readonly #keys = boundedCache<string, KnownKeys>(MAX_ACCOUNTS);
   readonly #generations = new Map<string, number>();
   #resyncs = 0;
 

@@ -32,11 +32,13 @@ interface Entry {
   found: LiveEndpoint | null | undefined;
 }
 
-/** Entries are small next to a connection; the bound only stops a flood of invented account ids. */
-const MAX_ENTRIES = 50_000;
-/** But for accounts with large revocation lists: those that are not in use make room for those that are. */
+/** In bytes. Accounts with large revocation lists that are not in use make room for those that are. */
 const MAX_WEIGHT = 256 * 1024 * 1024;
-const ENTRIES = { max: MAX_ENTRIES, maxSize: MAX_WEIGHT };
+/**
+ * 50,000 entries without revocation lists, each small next to a connection: what stops a flood of invented account ids.
+ * Not a bound of its own, for whose entries an LRUCache would take the room when it is made.
+ */
+const ENTRY_WEIGHT = Math.ceil(MAX_WEIGHT / 50_000);
 /**
  * A database that does not answer must not hold a handshake or a request open, and one question that hangs must not
  * stand for the next: whoever asks after this asks the database anew.
@@ -54,8 +56,8 @@ export class TrustDirectory {
   readonly #source: EndpointSource;
   readonly #bus: Bus;
   readonly #timeoutMs: number;
-  readonly #byAccount = new LRUCache<string, Entry>(ENTRIES);
-  readonly #byFqdn = new LRUCache<string, Entry>(ENTRIES);
+  readonly #byAccount = new LRUCache<string, Entry>({ maxSize: MAX_WEIGHT });
+  readonly #byFqdn = new LRUCache<string, Entry>({ maxSize: MAX_WEIGHT });
 
   constructor(source: EndpointSource, bus: Bus, timeoutMs = LOOKUP_TIMEOUT_MS) {
     this.#source = source;
@@ -104,7 +106,7 @@ export class TrustDirectory {
     const kept = entries.get(key);
     if (kept !== undefined) return kept.endpoint;
     const entry: Entry = { endpoint: this.#readInTime(read), found: undefined };
-    entries.set(key, entry, { size: 1 });
+    entries.set(key, entry, { size: ENTRY_WEIGHT });
     const drop = () => {
       if (entries.peek(key) === entry) entries.delete(key);
     };
@@ -113,7 +115,7 @@ export class TrustDirectory {
       if (endpoint === null) {
         if (!keepAbsence) drop();
       } else if (endpoint.policy.weight > 0 && entries.peek(key) === entry) {
-        entries.set(key, { ...entry }, { size: 1 + endpoint.policy.weight });
+        entries.set(key, { ...entry }, { size: ENTRY_WEIGHT + endpoint.policy.weight });
       }
     }, drop);
     return entry.endpoint;

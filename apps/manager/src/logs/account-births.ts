@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { AccountStore } from '../accounts/account-store.ts';
+import { boundedCache } from '../bounded-cache.ts';
 import type { Bus } from '../bus/bus.ts';
 
 const MAX_ACCOUNTS = 10_000;
@@ -11,7 +11,7 @@ const MAX_ACCOUNTS = 10_000;
 export class AccountBirths {
   readonly #accounts: AccountStore;
   readonly #bus: Bus;
-  readonly #known = new LRUCache<string, number>({ max: MAX_ACCOUNTS });
+  readonly #known = boundedCache<string, number>(MAX_ACCOUNTS);
   /** Grows with every announcement: what was being read meanwhile is not kept. */
   #announcements = 0;
 

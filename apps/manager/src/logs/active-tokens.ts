@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../bounded-cache.ts';
 import type { Bus } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 
@@ -16,7 +16,7 @@ export class ActiveTokens {
   readonly #source: { activeIds(accountId: string): Promise<ReadonlySet<string>> };
   readonly #bus: Bus;
   readonly #clock: Clock;
-  readonly #known = new LRUCache<string, Known>({ max: MAX_ACCOUNTS });
+  readonly #known = boundedCache<string, Known>(MAX_ACCOUNTS);
   #announcements = 0;
 
   constructor(source: { activeIds(accountId: string): Promise<ReadonlySet<string>> }, bus: Bus, clock: Clock) {
