@@ -73,14 +73,9 @@ export class Gateway {
       deadlines: this.#deadlines,
       admit,
     });
-    for (const { server } of [this.#public, this.#mtls]) {
-      beforeTls(server, (socket) => bounds.sources.arrive(socket));
-      server.on('secureConnection', (socket) => bounds.sources.secured(socket));
-      server.on('connection', (socket: Socket) => {
-        if (socket.destroyed) return;
-        this.#sockets.add(socket);
-        socket.once('close', () => this.#sockets.delete(socket));
-      });
+    for (const [listener, { server }] of [['public', this.#public] as const, ['mtls', this.#mtls] as const]) {
+      beforeTls(server, (socket) => this.#arrive(socket, bounds.sources.arrive(listener, socket)));
+      server.on('secureConnection', (socket) => bounds.sources.secured(listener, socket));
     }
     this.#unsubscribe = [
       parts.bus.subscribe('trust-changed', ({ accountId }) => this.#rejudge(accountId)),
@@ -127,6 +122,17 @@ export class Gateway {
     }, STRAGGLERS_MS);
     await Promise.all(closed);
     clearTimeout(stragglers);
+  }
+
+  /** False: the connection is to be closed. */
+  #arrive(socket: Socket, left: (() => void) | null): boolean {
+    if (left === null) return false;
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      left();
+    });
+    return true;
   }
 
   /** Resolves when every connection of the account that no longer holds has been cut. Touches no other account's. */

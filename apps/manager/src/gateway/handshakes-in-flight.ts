@@ -1,8 +1,14 @@
 import type { Socket } from 'node:net';
 
-/** The connections of one source that are in their handshake, the oldest first. */
-export interface Handshakes {
-  readonly sockets: Set<Socket>;
+/** A connection in its handshake, as the TCP socket that came. */
+export interface Handshake {
+  readonly source: Handshaker;
+  readonly socket: Socket;
+}
+
+/** A source, with its connections that are in their handshake, the oldest first. */
+export interface Handshaker {
+  readonly handshakes: Set<Handshake>;
 }
 
 /**
@@ -13,7 +19,7 @@ export interface Handshakes {
 export class HandshakesInFlight {
   readonly #most: number;
   /** Sources by how many they have in flight: index 0 holds those with one. */
-  readonly #ranks: Set<Handshakes>[] = [];
+  readonly #ranks: Set<Handshaker>[] = [];
   #count = 0;
 
   constructor(most: number) {
@@ -24,30 +30,33 @@ export class HandshakesInFlight {
     return this.#count;
   }
 
-  /** Room for one more of the source. At the bound somebody has to go: the socket that is returned, not yet taken out. */
-  room(source: Handshakes): { readonly free: boolean; readonly evict: Socket | null } {
+  /** Room for one more of the source. At the bound somebody has to go: the one that is returned, not yet taken out. */
+  room(source: Handshaker): { readonly free: boolean; readonly evict: Handshake | null } {
     if (this.#count < this.#most) return { free: true, evict: null };
     const heaviest = this.#ranks.at(-1);
-    if (heaviest === undefined || this.#ranks.length <= source.sockets.size) return { free: false, evict: null };
+    if (heaviest === undefined || this.#ranks.length <= source.handshakes.size) return { free: false, evict: null };
     const [longest] = heaviest;
-    const [evict] = longest?.sockets ?? [];
+    const [evict] = longest?.handshakes ?? [];
     return { free: evict !== undefined, evict: evict ?? null };
   }
 
-  begin(source: Handshakes, socket: Socket): void {
-    this.#move(source, () => source.sockets.add(socket));
+  begin(handshake: Handshake): void {
+    const { source } = handshake;
+    const before = source.handshakes.size;
+    source.handshakes.add(handshake);
+    this.#rank(source, before);
   }
 
-  /** Does nothing for a connection whose handshake was over before. */
-  end(source: Handshakes, socket: Socket): void {
-    if (source.sockets.has(socket)) this.#move(source, () => source.sockets.delete(socket));
+  /** Does nothing for a handshake that was over before. */
+  end(handshake: Handshake): void {
+    const { source } = handshake;
+    const before = source.handshakes.size;
+    if (source.handshakes.delete(handshake)) this.#rank(source, before);
   }
 
-  #move(source: Handshakes, change: () => unknown): void {
-    const before = source.sockets.size;
+  #rank(source: Handshaker, before: number): void {
     this.#ranks[before - 1]?.delete(source);
-    change();
-    const after = source.sockets.size;
+    const after = source.handshakes.size;
     this.#count += after - before;
     if (after > 0) {
       const rank = this.#ranks[after - 1] ?? new Set();

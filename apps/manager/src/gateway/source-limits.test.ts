@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { Tally } from '../metrics/tally.ts';
 import { DEFAULT_LIMIT_SETTINGS, DEFAULT_LIMITS, limitsOf } from './limits.ts';
-import { sourceOf } from './source-limits.ts';
+import { SourceLimits, sourceOf } from './source-limits.ts';
 
 test('a source is an IPv4 address, however it is written, or the /64 of an IPv6 one', () => {
   for (const [address, source] of [
@@ -60,3 +63,42 @@ test('0 takes a limit away, with what hangs on it', () => {
   assert.equal(larger.sourceHandshakesInFlight, 100_000);
   assert.equal(larger.accountHandshakesInFlight, 200_000);
 });
+
+// A listener on all addresses of a machine: a client that has two of them as its peers may use one port of its own for
+// both. If one connection's end took the other one's for its own, each pair would fill the bound a bit more, for ever.
+test('handshakes to two addresses of ours from one port of a client leave nothing behind', async (t) => {
+  const limits = new SourceLimits(DEFAULT_LIMITS, new Tally());
+  const here = await listening(t, '127.0.0.1', 0);
+  const { port } = here.address() as AddressInfo;
+  const there = await listening(t, '127.0.0.2', port);
+  const first = await arrival(t, here, { host: '127.0.0.1', port });
+  const leaveFirst = limits.arrive('mtls', first.arrived);
+  const second = await arrival(t, there, { host: '127.0.0.2', port, localPort: first.client.localPort });
+  const leaveSecond = limits.arrive('mtls', second.arrived);
+  assert.equal(second.arrived.remotePort, first.arrived.remotePort, 'one port of the client');
+  assert.equal(limits.handshaking, 2);
+
+  leaveFirst?.();
+  leaveSecond?.();
+  assert.deepEqual([limits.handshaking, limits.size], [0, 0]);
+});
+
+async function listening(t: TestContext, host: string, port: number): Promise<Server> {
+  const server = createServer().listen(port, host);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  return server;
+}
+
+async function arrival(
+  t: TestContext,
+  server: Server,
+  to: { host: string; port: number; localPort?: number | undefined },
+): Promise<{ client: Socket; arrived: Socket }> {
+  const coming = once(server, 'connection');
+  const client = connect({ ...to, localAddress: '127.0.0.1' });
+  t.after(() => client.destroy());
+  const [arrived] = (await coming) as [Socket];
+  t.after(() => arrived.destroy());
+  return { client, arrived };
+}

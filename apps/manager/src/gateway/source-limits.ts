@@ -3,18 +3,15 @@ import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '@sallyport/protocol';
 import type { Tally } from '../metrics/tally.ts';
 import type { LimitName } from './gateway-counts.ts';
-import { type Handshakes, HandshakesInFlight } from './handshakes-in-flight.ts';
+import { type Handshake, type Handshaker, HandshakesInFlight } from './handshakes-in-flight.ts';
 import type { Limits } from './limits.ts';
+import type { ConnectionIdentity } from './live-connections.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
-interface Source extends Handshakes {
-  open: number;
-}
+type ListenerName = ConnectionIdentity['listener'];
 
-/** A connection in its handshake, as the TCP socket that came. */
-interface Handshake {
-  readonly source: Source;
-  readonly socket: Socket;
+interface Source extends Handshaker {
+  open: number;
 }
 
 /**
@@ -25,7 +22,7 @@ export class SourceLimits {
   readonly #limits: Limits;
   readonly #hits: Tally<LimitName>;
   readonly #sources = new Map<string, Source>();
-  /** Connections in their handshake, by the address and the port that only one of them has on a listener. */
+  /** Connections in their handshake, by the client's end. */
   readonly #handshakes = new Map<string, Handshake>();
   readonly #inFlight: HandshakesInFlight;
   readonly #handshakeRate: TokenBuckets;
@@ -51,41 +48,45 @@ export class SourceLimits {
     return this.#inFlight.count;
   }
 
-  /** A TCP connection has come, nothing of it was read. False: it is to be closed. */
-  arrive(socket: Socket): boolean {
+  /** A TCP connection has come, nothing of it was read. Null: it is to be closed; or what to call at its close, once. */
+  arrive(listener: ListenerName, socket: Socket): (() => void) | null {
     const name = sourceOf(socket.remoteAddress);
-    const source = this.#sources.get(name) ?? { open: 0, sockets: new Set() };
+    const source = this.#sources.get(name) ?? { open: 0, handshakes: new Set() };
     const hit = this.#hitBy(name, source);
     if (hit !== null) {
       this.#hits.add(hit);
-      return false;
+      return null;
     }
     const { free, evict } = this.#inFlight.room(source);
     if (!free || evict !== null) this.#hits.add('handshakes_in_flight');
-    if (!free) return false;
+    if (!free) return null;
     // Its 'close' comes later; its place is needed now.
     if (evict !== null) {
-      this.#endHandshake(handshakeOf(evict), evict);
-      evict.resetAndDestroy();
+      this.#inFlight.end(evict);
+      evict.socket.resetAndDestroy();
     }
     source.open += 1;
     this.#sources.set(name, source);
-    const handshake = handshakeOf(socket);
-    this.#handshakes.set(handshake, { source, socket });
-    this.#inFlight.begin(source, socket);
-    socket.once('close', () => {
-      this.#endHandshake(handshake, socket);
+    const handshake = { source, socket };
+    const end = clientEnd(listener, socket);
+    this.#handshakes.set(end, handshake);
+    this.#inFlight.begin(handshake);
+    return () => {
+      // Two addresses of ours may have connections from one end of a client: each ends by itself, whoever is found there.
+      this.#inFlight.end(handshake);
+      if (this.#handshakes.get(end) === handshake) this.#handshakes.delete(end);
       source.open -= 1;
       if (source.open === 0) this.#sources.delete(name);
-    });
-    return true;
+    };
   }
 
   /** The connection is through its handshake. */
-  secured(socket: TLSSocket): void {
-    const handshake = handshakeOf(socket);
-    const found = this.#handshakes.get(handshake);
-    if (found !== undefined) this.#endHandshake(handshake, found.socket);
+  secured(listener: ListenerName, socket: TLSSocket): void {
+    const end = clientEnd(listener, socket);
+    const handshake = this.#handshakes.get(end);
+    if (handshake === undefined) return;
+    this.#handshakes.delete(end);
+    this.#inFlight.end(handshake);
   }
 
   /** May this source be told once more why it is refused? */
@@ -105,7 +106,7 @@ export class SourceLimits {
 
   #hitBy(name: string, source: Source): LimitName | null {
     if (source.open >= this.#limits.sourceConnections) return 'source_connections';
-    if (source.sockets.size >= this.#limits.sourceHandshakesInFlight) return 'source_handshakes_in_flight';
+    if (source.handshakes.size >= this.#limits.sourceHandshakesInFlight) return 'source_handshakes_in_flight';
     return this.#handshakeRate.take(name) ? null : 'source_handshake_rate';
   }
 
@@ -113,13 +114,6 @@ export class SourceLimits {
     if (rate.take(sourceOf(remoteAddress))) return true;
     this.#hits.add(limit);
     return false;
-  }
-
-  #endHandshake(handshake: string, socket: Socket): void {
-    const found = this.#handshakes.get(handshake);
-    if (found?.socket !== socket) return;
-    this.#handshakes.delete(handshake);
-    this.#inFlight.end(found.source, socket);
   }
 }
 
@@ -139,6 +133,6 @@ export function sourceOf(remoteAddress: string | undefined): string {
   return `${[...left, ...zeros, ...right].slice(0, 4).join(':')}::/64`;
 }
 
-function handshakeOf(socket: Socket): string {
-  return `${socket.localPort}|${socket.remotePort}|${socket.remoteAddress}`;
+function clientEnd(listener: ListenerName, socket: Socket): string {
+  return `${listener}|${socket.remotePort}|${socket.remoteAddress}`;
 }
