@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { AgentTokenSource, Secret } from '@sallyport/client';
 import { rawTls } from '@sallyport/dev-env';
@@ -10,6 +10,7 @@ import { type Made, makeClient } from '../../packages/trust/test/certificate-mak
 import type { Ability, AccountTarget, Demand, Identity } from '../gauntlet.ts';
 import { compose, hear } from '../talk.ts';
 import { show } from '../tenants.ts';
+import { SecondProcess } from './second-process.ts';
 import type { ServerIdentity } from './server-identity.ts';
 
 const TAKE_OUT = new URL('../defences/take-out.ts', import.meta.url);
@@ -39,26 +40,26 @@ export class SallyportTarget implements AccountTarget {
   readonly dataDirectory: string;
   port = 0;
   plain = { port: 0, name: 'localhost' };
-  readonly #children: Children;
   readonly #server: ServerIdentity;
   readonly #environment: Record<string, string>;
   readonly #worker: Worker<ManagerCommands>;
-  readonly #without: string | undefined;
+  readonly #second: SecondProcess;
+  readonly #leave: () => Promise<void>;
   readonly #accounts = new Map<string, Account>();
+  readonly #kept = new Agent({ keepAlive: true });
   #operatorKey = '';
   #others = 0;
 
   private constructor(
-    children: Children,
     server: ServerIdentity,
     folder: string,
-    worker: Worker<ManagerCommands>,
-    without: string | undefined,
+    second: SecondProcess,
+    { worker, leave }: { readonly worker: Worker<ManagerCommands>; leave(): Promise<void> },
   ) {
-    this.#children = children;
     this.#server = server;
     this.#worker = worker;
-    this.#without = without;
+    this.#second = second;
+    this.#leave = leave;
     this.version = `Sallyport (Node ${process.versions.node}, OpenSSL ${process.versions.openssl})`;
     mkdirSync(folder, { recursive: true });
     this.dataDirectory = join(folder, 'data');
@@ -88,11 +89,17 @@ export class SallyportTarget implements AccountTarget {
     mkdirSync(folder, { recursive: true });
     writeFileSync(roots, server.systemRoot.pem);
     process.env['NODE_EXTRA_CA_CERTS'] = roots;
-    const worker = await children.worker<ManagerCommands>(
-      new URL('../../bench/servers/manager-process.ts', import.meta.url),
-      without === undefined ? {} : withoutDefence(without),
-    );
-    const target = new SallyportTarget(children, server, folder, worker, without);
+    const startProcess = () =>
+      children.worker<ManagerCommands>(
+        new URL('../../bench/servers/manager-process.ts', import.meta.url),
+        without === undefined ? {} : withoutDefence(without),
+      );
+    const worker = await startProcess();
+    const second = new SecondProcess(startProcess);
+    const leave = async () => {
+      await Promise.all([worker.stop(), second.stop()]);
+    };
+    const target = new SallyportTarget(server, folder, second, { worker, leave });
     await target.#open();
     return target;
   }
@@ -213,7 +220,13 @@ export class SallyportTarget implements AccountTarget {
 
   async another(): Promise<SallyportTarget> {
     this.#others += 1;
-    return SallyportTarget.start(this.#children, this.#server, `${this.dataDirectory}-${this.#others}`, this.#without);
+    const folder = `${this.dataDirectory}-${this.#others}`;
+    const target = new SallyportTarget(this.#server, folder, this.#second, await this.#second.enter());
+    await target.#open().catch(async (error: unknown) => {
+      await target.stop();
+      throw error;
+    });
+    return target;
   }
 
   async restart(whileStopped: () => void = () => undefined): Promise<void> {
@@ -223,7 +236,8 @@ export class SallyportTarget implements AccountTarget {
   }
 
   stop(): Promise<void> {
-    return this.#worker.stop();
+    this.#kept.destroy();
+    return this.#leave();
   }
 
   async #open(): Promise<void> {
@@ -256,7 +270,7 @@ export class SallyportTarget implements AccountTarget {
             'content-length': Buffer.byteLength(payload),
           },
           ca: this.#server.authorityPem,
-          agent: false,
+          agent: this.#kept,
         },
         (response) => {
           const chunks: Buffer[] = [];
