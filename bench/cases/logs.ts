@@ -22,7 +22,7 @@ export const logs: Case = {
   name: 'logs',
   title: 'Log lines: CPU, rate, and from written to tailed',
   async run(bench) {
-    const rounds = bench.quick ? 3 : 7;
+    const rounds = { warmUp: 5, counted: bench.quick ? 3 : 7 };
     const batches = bench.quick ? 20 : 50;
     const sallyport = await Sallyport.start(bench.children, bench.certificates, join(bench.folder, 'sallyport'));
     const { id, fqdn } = await sallyport.account('acme');
