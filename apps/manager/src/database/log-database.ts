@@ -1,24 +1,30 @@
-import { Kysely } from 'kysely';
+import { existsSync } from 'node:fs';
+import { Kysely, sql } from 'kysely';
 import { DatabaseError } from './database-error.ts';
 import { addLogPositions } from './log-positions.ts';
 import { createLogTables } from './logs.ts';
 import type { Schema } from './schema.ts';
-import { WorkerSqliteDialect } from './worker-dialect.ts';
+import { SqliteThread, WorkerSqliteDialect } from './worker-dialect.ts';
 
 export interface LogDatabase {
   readonly database: Kysely<Schema>;
+  /** There were no logs yet. */
+  readonly isNew: boolean;
   close(): Promise<void>;
 }
 
 /**
  * The embedded home of log lines: a SQLite file beside the main one, held by a thread of its own, with nothing but the
- * `log_` tables. With PostgreSQL they are in the one database. Throws DatabaseError naming the file.
+ * `log_` tables. With PostgreSQL they are in the one database. A file that is there is open when this returns, or it
+ * throws DatabaseError naming it; a new one is made with its thread when there is something to write: starting a thread
+ * costs as much as a quarter of the manager.
  */
 export async function openLogDatabase(file: string): Promise<LogDatabase> {
+  const isNew = !existsSync(file);
+  const database = new Kysely<Schema>({ dialect: new WorkerSqliteDialect(() => openPrepared(file)) });
   try {
-    const database = new Kysely<Schema>({ dialect: await WorkerSqliteDialect.open(file) });
-    await prepareLogTables(database);
-    return { database, close: () => database.destroy() };
+    if (!isNew) await sql`select 1`.execute(database);
+    return { database, isNew, close: () => database.destroy() };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DatabaseError(
@@ -28,8 +34,21 @@ export async function openLogDatabase(file: string): Promise<LogDatabase> {
   }
 }
 
+async function openPrepared(file: string): Promise<SqliteThread> {
+  const thread = await SqliteThread.open(file);
+  try {
+    await prepareLogTables(new Kysely<Schema>({ dialect: new WorkerSqliteDialect(async () => thread) }));
+    return thread;
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+}
+
 /** The tables of logs as they are today, made or brought up to date. */
 export async function prepareLogTables(database: Kysely<Schema>): Promise<void> {
-  await createLogTables(database);
-  await addLogPositions(database);
+  await database.transaction().execute(async (transaction) => {
+    await createLogTables(transaction);
+    await addLogPositions(transaction);
+  });
 }

@@ -10,10 +10,8 @@ export async function logPositions(database: Kysely<Schema>): Promise<void> {
 
 /** The same for the embedded log database, which has no list of its migrations; nothing, when it was done before. */
 export async function addLogPositions(database: Kysely<Schema>): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
-    const tables = await transaction.introspection.getTables();
-    if (!tables.some(({ name }) => name === 'log_writers')) await change(transaction);
-  });
+  const tables = await database.introspection.getTables();
+  if (!tables.some(({ name }) => name === 'log_writers')) await change(database);
 }
 
 async function change({ schema }: Kysely<Schema>): Promise<void> {

@@ -17,31 +17,20 @@ interface Waiting {
 }
 
 /**
- * Kysely over SQLite in a thread of its own: a commit waits for the disk there and not in the event loop. The file is
- * private to its owner. One connection; transactions take turns.
+ * Kysely over SQLite in a thread of its own: a commit waits for the disk there and not in the event loop. One
+ * connection; transactions take turns. The thread is opened by the first statement, and again by the next one when that
+ * failed.
  */
 export class WorkerSqliteDialect extends SqliteDialect {
-  readonly #driver: WorkerDriver;
+  readonly #open: () => Promise<SqliteThread>;
 
-  private constructor(driver: WorkerDriver) {
+  constructor(open: () => Promise<SqliteThread>) {
     super({ database: async () => Promise.reject(new Error('the worker holds the database')) });
-    this.#driver = driver;
-  }
-
-  /** Rejects with what SQLite says when the file cannot be opened for writing. */
-  static async open(file: string): Promise<WorkerSqliteDialect> {
-    const driver = new WorkerDriver(file);
-    try {
-      await driver.query(CompiledQuery.raw('select 1'));
-    } catch (error) {
-      await driver.destroy();
-      throw error;
-    }
-    return new WorkerSqliteDialect(driver);
+    this.#open = open;
   }
 
   override createDriver(): Driver {
-    return this.#driver;
+    return new WorkerDriver(this.#open);
   }
 
   override createAdapter(): DialectAdapter {
@@ -49,16 +38,15 @@ export class WorkerSqliteDialect extends SqliteDialect {
   }
 }
 
-class WorkerDriver implements Driver {
+/** A thread that holds a SQLite file, which is private to its owner. */
+export class SqliteThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #exited: Promise<void>;
   #next = 0;
   #failure: Error | null = null;
-  #turn: Promise<void> = Promise.resolve();
-  readonly #releases = new WeakMap<DatabaseConnection, () => void>();
 
-  constructor(file: string) {
+  private constructor(file: string) {
     const script = new URL(`./sqlite-worker${extname(import.meta.filename)}`, import.meta.url);
     this.#worker = new Worker(script, { workerData: { file } });
     this.#worker.on('message', (answer: StatementAnswer) => this.#settle(answer));
@@ -71,6 +59,18 @@ class WorkerDriver implements Driver {
     );
   }
 
+  /** Rejects with what SQLite says when the file cannot be opened for writing. */
+  static async open(file: string): Promise<SqliteThread> {
+    const thread = new SqliteThread(file);
+    try {
+      await thread.query(CompiledQuery.raw('select 1'));
+      return thread;
+    } catch (error) {
+      await thread.close();
+      throw error;
+    }
+  }
+
   query<R>({ sql, parameters }: Pick<CompiledQuery, 'sql' | 'parameters'>): Promise<QueryResult<R>> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#next;
@@ -81,45 +81,8 @@ class WorkerDriver implements Driver {
     });
   }
 
-  async init(): Promise<void> {
-    // The worker opened the database when it started.
-  }
-
-  async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#turn;
-    let release: () => void = () => undefined;
-    this.#turn = new Promise((resolve) => {
-      release = resolve;
-    });
-    await before;
-    const connection: DatabaseConnection = {
-      executeQuery: (query) => this.query(query),
-      // biome-ignore lint/correctness/useYield: nothing of ours streams rows of it.
-      async *streamQuery() {
-        throw new Error('the log database does not stream rows');
-      },
-    };
-    this.#releases.set(connection, release);
-    return connection;
-  }
-
-  async releaseConnection(connection: DatabaseConnection): Promise<void> {
-    this.#releases.get(connection)?.();
-  }
-
-  async beginTransaction(): Promise<void> {
-    await this.query(CompiledQuery.raw('begin immediate'));
-  }
-
-  async commitTransaction(): Promise<void> {
-    await this.query(CompiledQuery.raw('commit'));
-  }
-
-  async rollbackTransaction(): Promise<void> {
-    await this.query(CompiledQuery.raw('rollback'));
-  }
-
-  async destroy(): Promise<void> {
+  /** Idempotent. */
+  async close(): Promise<void> {
     this.#worker.postMessage(null);
     await this.#exited;
   }
@@ -139,5 +102,63 @@ class WorkerDriver implements Driver {
     this.#failure ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
+  }
+}
+
+class WorkerDriver implements Driver {
+  readonly #open: () => Promise<SqliteThread>;
+  #thread: SqliteThread | null = null;
+  #turn: Promise<void> = Promise.resolve();
+  readonly #releases = new WeakMap<DatabaseConnection, () => void>();
+
+  constructor(open: () => Promise<SqliteThread>) {
+    this.#open = open;
+  }
+
+  async init(): Promise<void> {
+    this.#thread = await this.#open();
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#turn;
+    let release: () => void = () => undefined;
+    this.#turn = new Promise((resolve) => {
+      release = resolve;
+    });
+    await before;
+    const connection: DatabaseConnection = {
+      executeQuery: (query) => this.#run(query),
+      // biome-ignore lint/correctness/useYield: nothing of ours streams rows of it.
+      async *streamQuery() {
+        throw new Error('the log database does not stream rows');
+      },
+    };
+    this.#releases.set(connection, release);
+    return connection;
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    this.#releases.get(connection)?.();
+  }
+
+  async beginTransaction(): Promise<void> {
+    await this.#run(CompiledQuery.raw('begin immediate'));
+  }
+
+  async commitTransaction(): Promise<void> {
+    await this.#run(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(): Promise<void> {
+    await this.#run(CompiledQuery.raw('rollback'));
+  }
+
+  async destroy(): Promise<void> {
+    await this.#thread?.close();
+  }
+
+  #run<R>(query: Pick<CompiledQuery, 'sql' | 'parameters'>): Promise<QueryResult<R>> {
+    if (this.#thread === null) return Promise.reject(new Error('the database was not opened'));
+    return this.#thread.query(query);
   }
 }

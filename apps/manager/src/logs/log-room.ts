@@ -95,7 +95,7 @@ export async function openLogRoom(parts: LogRoomParts): Promise<LogRoom> {
   const logs = new LogService({ streams, writer, live, archiver, blobs, storage, clock });
   const tails = new Tails({ streams, live, blobs, storage, bus, logger });
   // What a process that was killed had closed and not stored.
-  void archiver.sweep(!config.usesPostgres).then(() => retention.sweep());
+  if (own?.isNew !== true) void archiver.sweep(!config.usesPostgres).then(() => retention.sweep());
   return {
     authentication,
     guard: logGuard(authentication),
