@@ -92,7 +92,8 @@ class Shares {
     if ((members?.size ?? 0) >= most) return false;
     if (members === undefined) this.#members.set(accountId, new Set([socket]));
     else members.add(socket);
-    socket.once('close', () => this.leave(accountId, socket));
+    // It comes once; to be told so, a listener would have to be taken out again, for each connection.
+    socket.on('close', () => this.leave(accountId, socket));
     return true;
   }
 

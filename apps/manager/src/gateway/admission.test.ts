@@ -122,9 +122,9 @@ test('the CA that an admitted certificate came from is told by its key, not by i
     [otherCa, endpoint(ca, otherCa)],
   ] as const) {
     const met = await meet(peer, { version: 'TLSv1.3', certificate: await authority.client('delegate') });
-    const { verdict, anchor } = admission.judge(met.socket, NAME, bundle);
+    const { verdict, client } = admission.judge(met.socket, NAME, bundle);
     assert.equal(verdict.admitted, true);
-    assert.equal(anchor, authority.pair.facts.fingerprint256);
+    assert.equal(client?.anchor, authority.pair.facts.fingerprint256);
   }
 });
 

@@ -1,5 +1,6 @@
 import { hash, type X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
+import type { PresentedCertificate } from '@sallyport/protocol';
 import {
   type CertificateFacts,
   type ConnectionVerdict,
@@ -16,19 +17,21 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { LiveEndpoint } from '../endpoints/trust-directory.ts';
+import { presentedCertificate } from './presented-certificate.ts';
 
 export interface AdmissionResult {
   readonly verdict: ConnectionVerdict;
   /** What the client presented; null when it sent no certificate. */
   readonly certificate: CertificateFacts | null;
-  /** The CA of the bundle that an admitted certificate's chain ends at. */
-  readonly anchor: string | null;
-  /** What the account's policy has looked at, of an admitted client. */
-  readonly subject: PolicySubject | null;
+  /** Null unless it is admitted. Connections with the same certificates share one. */
+  readonly client: AdmittedClient | null;
 }
 
-interface Traced {
+export interface AdmittedClient {
+  readonly presented: PresentedCertificate;
+  /** Fingerprint of the bundle's CA that the certificate's chain ends at; null when that could not be told. */
   readonly anchor: string | null;
+  /** What the account's policy has looked at. */
   readonly subject: PolicySubject;
 }
 
@@ -42,7 +45,7 @@ export class Admission {
   /** Reading a certificate costs as much as an RSA verification: once per certificate, not per connection. */
   readonly #facts = new LRUCache<string, CertificateFacts>({ max: 20_000 });
   /** By trust key and the fingerprints of everything that was sent. */
-  readonly #traced = new LRUCache<string, Traced>({ max: 20_000 });
+  readonly #traced = new LRUCache<string, AdmittedClient>({ max: 20_000 });
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -67,12 +70,12 @@ export class Admission {
     };
     const verdict = judgeConnection(input);
     if (!verdict.admitted || leaf === undefined || certificate === null || endpoint === null) {
-      return { verdict, certificate, anchor: null, subject: null };
+      return { verdict, certificate, client: null };
     }
-    const { anchor, subject } = this.#trace(leaf, certificate, chainSent, endpoint);
-    const refused = judgePolicy(endpoint.policy.clients, subject, now);
-    if (refused === null) return { verdict, certificate, anchor, subject };
-    return { verdict: refuseConnection(input, refused), certificate, anchor: null, subject: null };
+    const client = this.#trace(leaf, certificate, chainSent, endpoint);
+    const refused = judgePolicy(endpoint.policy.clients, client.subject, now);
+    if (refused === null) return { verdict, certificate, client };
+    return { verdict: refuseConnection(input, refused), certificate, client: null };
   }
 
   #describe(certificate: X509Certificate): CertificateFacts {
@@ -89,7 +92,7 @@ export class Admission {
     certificate: CertificateFacts,
     chainSent: readonly X509Certificate[],
     endpoint: LiveEndpoint,
-  ): Traced {
+  ): AdmittedClient {
     // The same leaf may come with other intermediates, and so end at another CA of the bundle.
     const sent = [endpoint.trustKey, leaf.fingerprint256, ...chainSent.map(({ fingerprint256 }) => fingerprint256)];
     // Hashed when there are many: a client may send a hundred certificates, and others in every connection.
@@ -97,7 +100,11 @@ export class Admission {
     const kept = this.#traced.get(key);
     if (kept !== undefined) return kept;
     const path: IssuerPath = traceIssuers(leaf, chainSent, endpoint.authorities, (above) => this.#describe(above));
-    const traced = { anchor: path.anchor, subject: policySubject(certificate, path) };
+    const traced = {
+      presented: presentedCertificate(certificate),
+      anchor: path.anchor,
+      subject: policySubject(certificate, path),
+    };
     this.#traced.set(key, traced);
     return traced;
   }

@@ -128,7 +128,7 @@ export class Gateway {
   #arrive(socket: Socket, left: (() => void) | null): boolean {
     if (left === null) return false;
     this.#sockets.add(socket);
-    socket.once('close', () => {
+    socket.on('close', () => {
       this.#sockets.delete(socket);
       left();
     });

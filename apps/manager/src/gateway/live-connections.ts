@@ -82,7 +82,7 @@ export class LiveConnections {
       this.bind(entry, identity.accountId);
       this.#closeAtExpiry(entry, identity.certificate.notAfter);
     }
-    socket.once('close', () => this.#remove(entry));
+    socket.on('close', () => this.#remove(entry));
     return entry;
   }
 

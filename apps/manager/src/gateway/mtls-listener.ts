@@ -144,8 +144,8 @@ export class MtlsListener {
     // It may hold a large revocation list, and the connection may live for weeks.
     this.#verifiedUnder.delete(socket);
     if (verifiedUnder !== null) bounds.accounts.handshakeOver(verifiedUnder.accountId, socket);
-    const { verdict, certificate, anchor, subject } = this.#admission.judge(socket, serverName, verifiedUnder);
-    if (!verdict.admitted || verifiedUnder === null || serverName === null || certificate === null) {
+    const { verdict, certificate, client } = this.#admission.judge(socket, serverName, verifiedUnder);
+    if (!verdict.admitted || verifiedUnder === null || serverName === null || client === null) {
       this.#refuse(socket, serverName, verifiedUnder, certificate, verdict);
       return;
     }
@@ -158,11 +158,10 @@ export class MtlsListener {
     }
     bounds.counts.handshakes.add('mtls:admitted');
     const { fqdn: authority, accountId } = verifiedUnder;
-    const presented = presentedCertificate(certificate);
     const connection = connections.add(
       socket,
-      { listener: 'mtls', serverName, authority, accountId, certificate: presented, anchor },
-      subject,
+      { listener: 'mtls', serverName, authority, accountId, certificate: client.presented, anchor: client.anchor },
+      client.subject,
     );
     // Bundle or policy may have changed between ClientHello and now. The connection is registered, so a change from here on
     // re-judges it; one before is seen by this look. It is judged by the same rule: adding a CA ends nobody. Closed
