@@ -6,6 +6,7 @@ import { openScrapeListener, type ScrapeListener } from './metrics/scrape-listen
 
 export type { Clock } from './clock.ts';
 export { type Config, ConfigError, readConfig, type Secrets } from './config/config.ts';
+export { openDatabase } from './database/open-database.ts';
 export { createLogger } from './http/logger.ts';
 
 /** A manager that accepts connections on both listeners. */

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createTestDatabase, onBothDatabases, testPostgres } from '@sallyport/dev-env';
+import { createEmptyDatabase, onBothDatabases, testPostgres } from '@sallyport/dev-env';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { DatabaseError, isDatabaseUnavailable, isUniqueViolation } from './database-error.ts';
@@ -132,7 +132,7 @@ test('an embedded database waits for the disk at every commit', async (t) => {
 });
 
 test('PostgreSQL confirms a commit only when it is on the disk', async (t) => {
-  const { database, close } = await openDatabase({ url: await createTestDatabase(await postgresUrl()) });
+  const { database, close } = await openDatabase({ url: await createEmptyDatabase(await postgresUrl()) });
   t.after(close);
   const { rows } = await sql<{ synchronous_commit: string }>`show synchronous_commit`.execute(database);
   assert.equal(rows[0]?.synchronous_commit, 'on');
@@ -184,7 +184,7 @@ test('a file that cannot be used is named', async (t) => {
 });
 
 test('four replicas that start at once on an empty PostgreSQL all find their tables', async (t) => {
-  const url = await createTestDatabase(await postgresUrl());
+  const url = await createEmptyDatabase(await postgresUrl());
   const replicas = await Promise.all([1, 2, 3, 4].map(() => openDatabase({ url })));
   t.after(() => Promise.all(replicas.map((replica) => replica.close())));
   await Promise.all(
@@ -208,7 +208,7 @@ test('a PostgreSQL that is not there is named, without the password', async () =
 });
 
 test('a read-only PostgreSQL is refused when it is opened, tables or not', async () => {
-  const url = await createTestDatabase(await postgresUrl());
+  const url = await createEmptyDatabase(await postgresUrl());
   await (await openDatabase({ url })).close();
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -220,7 +220,7 @@ test('a read-only PostgreSQL is refused when it is opened, tables or not', async
 });
 
 test('tables of a newer version are left alone', async (t) => {
-  const url = await createTestDatabase(await postgresUrl());
+  const url = await createEmptyDatabase(await postgresUrl());
   for (const location of [{ url }, { file: join(temporaryFolder(t), 'sallyport.db') }]) {
     const { database, close } = await openDatabase(location);
     await sql`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2099')`.execute(database);
