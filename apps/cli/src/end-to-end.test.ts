@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { DevManager, TestAuthority } from '@sallyport/dev-env';
+import { DevManager, eventually, TestAuthority } from '@sallyport/dev-env';
 import { runCommand } from '../test/captured-terminal.ts';
 import { bin, outcomeOf, runProcess, startProcess } from '../test/cli-process.ts';
 import { onTerminal, terminalUnavailable } from '../test/pseudo-terminal.ts';
@@ -113,10 +113,10 @@ test('Ctrl-C while task run waits aborts the task', async () => {
 
 /** Resolves when the account has a task; stops asking when nobody is left who could create one. */
 async function hasTask(account: string, creator: ChildProcess): Promise<void> {
-  while (creator.exitCode === null) {
+  await eventually('the task is there', async () => {
     const tasks = await manager.must('GET', `/ng/api/tasks?accountIdentifier=${account}`);
-    if (tasks[0] !== undefined) return;
-  }
+    return tasks[0] !== undefined || creator.exitCode !== null;
+  });
 }
 
 test('serve runs the control plane until SIGTERM and shows its first key beside the log, not in it', async () => {
