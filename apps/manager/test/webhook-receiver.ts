@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { eventually } from '@sallyport/dev-env';
 import type { WebhookPayload } from '@sallyport/protocol';
@@ -27,6 +28,7 @@ export class WebhookReceiver {
   readonly #scheme: string;
   #port = 0;
   #open = 0;
+  #releasePort: (() => Promise<void>) | null = null;
 
   private constructor(tls: { readonly certificatePem: string; readonly privateKeyPem: string } | null) {
     const listener = (request: IncomingMessage, response: ServerResponse) => void this.#take(request, response);
@@ -43,7 +45,10 @@ export class WebhookReceiver {
   ): Promise<WebhookReceiver> {
     const receiver = new WebhookReceiver(tls);
     await receiver.#listen(0);
-    t.after(() => receiver.stop());
+    t.after(async () => {
+      await receiver.#releasePort?.();
+      await receiver.#close();
+    });
     return receiver;
   }
 
@@ -55,14 +60,16 @@ export class WebhookReceiver {
     return this.#port;
   }
 
-  /** Refuses connections until `resume`. */
+  /** Refuses connections until `resume`; the port is nobody else's meanwhile. */
   async stop(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    await this.#close();
+    this.#releasePort = await holdPort(this.#port);
   }
 
-  resume(): Promise<void> {
-    return this.#listen(this.#port);
+  async resume(): Promise<void> {
+    await this.#releasePort?.();
+    this.#releasePort = null;
+    await this.#listen(this.#port);
   }
 
   of(type: string): Received[] {
@@ -72,6 +79,11 @@ export class WebhookReceiver {
   /** The first message of the type, or the one of that number. */
   async next(type: string, number = 1): Promise<Received> {
     return eventually(`${number} x ${type}`, () => this.of(type)[number - 1]);
+  }
+
+  async #close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 
   async #listen(port: number): Promise<void> {
@@ -93,6 +105,27 @@ export class WebhookReceiver {
     this.received.push(received);
     this.answer(response, received);
   }
+}
+
+/**
+ * Keeps a port that nobody listens on from everybody who asks for a free one, as the local end of a connection: who
+ * connects to it is refused. Resolves with what gives it free.
+ */
+async function holdPort(port: number): Promise<() => Promise<void>> {
+  const peer = createTcpServer((socket) => socket.on('error', () => socket.destroy()));
+  peer.listen(0, '127.0.0.1');
+  await once(peer, 'listening');
+  const socket = connect({
+    ...{ host: '127.0.0.1', port: (peer.address() as AddressInfo).port },
+    ...{ localAddress: '127.0.0.1', localPort: port },
+  });
+  await once(socket, 'connect');
+  return async () => {
+    const closed = once(socket, 'close');
+    socket.resetAndDestroy();
+    await closed;
+    peer.close();
+  };
 }
 
 /** As a receiver checks it: Standard Webhooks, by hand. */
