@@ -158,7 +158,12 @@ databaseTest('what a replica was at when it died is delivered by the next one', 
 databaseTest('the outbox of an account is bounded, and says what it dropped', async (t, database) => {
   const rig = await WebhookRig.create(t, database);
   const uuid = await rig.add('http://127.0.0.1:9/');
-  for (let event = 0; event < 505; event += 1) await rig.put();
+  // Most of them in one transaction, which costs a third of one each.
+  await database.database.transaction().execute(async (transaction) => {
+    const event = { accountId: 'acme', type: 'endpoint.changed', at: START, data: {} } as const;
+    for (let count = 0; count < 480; count += 1) await rig.outbox.put(transaction, event);
+  });
+  for (let count = 480; count < 505; count += 1) await rig.put();
   const { waiting, dropped } = await rig.state(uuid);
   assert.deepEqual([waiting, dropped], [500, 5]);
   assert.equal(rig.outbox.counts.of('dropped'), 5);
