@@ -12,8 +12,11 @@ const kept = new WeakMap<TLSSocket, readonly X509Certificate[]>();
  * its own once only, and its server asks by itself before it emits 'secureConnection' for a verified client.
  */
 export function keepPeerCertificates(socket: unknown): void {
-  if (!(socket instanceof TLSSocket)) return;
-  socket.prependOnceListener('secure', () => kept.set(socket, readPeerCertificates(socket)));
+  if (socket instanceof TLSSocket) socket.prependListener('secure', keep);
+}
+
+function keep(this: TLSSocket): void {
+  kept.set(this, readPeerCertificates(this));
 }
 
 /**
