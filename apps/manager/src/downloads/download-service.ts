@@ -1,10 +1,4 @@
-import {
-  type ClientCertificate,
-  type GeneratedFile,
-  type GenerateOptions,
-  generate,
-  ManifestError,
-} from '@sallyport/manifest';
+import type { ClientCertificate, GeneratedFile, GenerateOptions } from '@sallyport/manifest';
 import { type DelegateDownloadRequest, type DelegateSetupDetails, SallyportError } from '@sallyport/protocol';
 import type { TokenScope, TokenService } from '../tokens/token-service.ts';
 import { type DelegateImages, delegateImage } from './delegate-images.ts';
@@ -94,24 +88,19 @@ export class DownloadService {
     const mtlsUrl = await this.#endpointUrl(accountId);
     const image = await delegateImage(this.#images, accountId, version);
     const token = await this.#tokens.activeValue(scope, tokenName || null);
-    const { files } = refusing(() =>
-      generate({
-        ...options,
-        form,
-        accountId,
-        image,
-        token,
-        delegateName: name,
-        description: given(description),
-        size: given(size),
-        tags: given(tags),
-        endpoint: mtlsUrl ?? publicUrl,
-        mtls: mtlsUrl === null ? undefined : certificateByReference(form, name),
-      }),
-    );
-    const main = files.at(-1);
-    if (main === undefined) throw new Error('nothing was generated');
-    return main;
+    return mainFileOf({
+      ...options,
+      form,
+      accountId,
+      image,
+      token,
+      delegateName: name,
+      description: given(description),
+      size: given(size),
+      tags: given(tags),
+      endpoint: mtlsUrl ?? publicUrl,
+      mtls: mtlsUrl === null ? undefined : certificateByReference(form, name),
+    });
   }
 }
 
@@ -126,9 +115,13 @@ function given<T>(value: T | null | undefined): T | undefined {
   return value === null || value === '' ? undefined : value;
 }
 
-function refusing<T>(work: () => T): T {
+async function mainFileOf(options: GenerateOptions): Promise<GeneratedFile> {
+  // Loaded here: with its YAML it is a tenth of what a start would load, for files that are made once in a while.
+  const { generate, ManifestError } = await import('@sallyport/manifest');
   try {
-    return work();
+    const main = generate(options).files.at(-1);
+    if (main === undefined) throw new Error('nothing was generated');
+    return main;
   } catch (error) {
     if (!(error instanceof ManifestError)) throw error;
     throw new SallyportError('INVALID_REQUEST', error.message);

@@ -7,8 +7,7 @@ import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { SallyportError } from '@sallyport/protocol';
-import { Disk } from 'flydrive';
-import { FSDriver } from 'flydrive/drivers/fs';
+import type { Disk } from 'flydrive';
 
 /** S3 or a service that speaks it. */
 export interface S3Settings {
@@ -42,12 +41,13 @@ export interface Stored {
  * its size has to be known before S3 takes it, and a slow client holds up nothing.
  */
 export class BlobStorage {
-  readonly #disk: Disk;
+  readonly #open: () => Promise<Disk>;
   readonly #spool: string;
   readonly #root: string | null;
+  #opened: Promise<Disk> | null = null;
 
-  private constructor(disk: Disk, spool: string, root: string | null) {
-    this.#disk = disk;
+  private constructor(open: () => Promise<Disk>, spool: string, root: string | null) {
+    this.#open = open;
     this.#spool = spool;
     this.#root = root;
   }
@@ -56,10 +56,13 @@ export class BlobStorage {
   static async open({ folder, s3, credentials }: BlobStorageOptions): Promise<BlobStorage> {
     const spool = join(folder, 'log-spool');
     mkdirSync(spool, { recursive: true, mode: 0o700 });
-    if (s3 !== null) return new BlobStorage(new Disk(await s3Driver(s3, credentials)), spool, null);
+    if (s3 !== null) {
+      const disk = await bucketDisk(s3, credentials);
+      return new BlobStorage(async () => disk, spool, null);
+    }
     const root = join(folder, 'log-blobs');
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    return new BlobStorage(new Disk(new FSDriver({ location: root, visibility: 'private' })), spool, root);
+    return new BlobStorage(() => folderDisk(root), spool, root);
   }
 
   /**
@@ -86,7 +89,7 @@ export class BlobStorage {
     try {
       await pipeline(content, count, createGzip(), writing);
       const { size: stored } = await file.stat();
-      await this.#disk.putStream(name, file.createReadStream(), {
+      await (await this.#disk()).putStream(name, file.createReadStream(), {
         contentType: 'application/gzip',
         contentLength: stored,
       });
@@ -99,7 +102,7 @@ export class BlobStorage {
 
   /** The object as it is stored: one gzip member. Rejects when it is not there. */
   async getCompressed(name: string): Promise<Readable> {
-    return this.#disk.getStream(name);
+    return (await this.#disk()).getStream(name);
   }
 
   /** The object's content. Rejects when it is not there. */
@@ -113,14 +116,20 @@ export class BlobStorage {
 
   /** Resolves also when there is no such object. */
   async delete(name: string): Promise<void> {
-    await this.#disk.delete(name);
+    await (await this.#disk()).delete(name);
   }
 
   /** Rejects, saying why, when nothing can be written. */
   async check(): Promise<void> {
     const name = `check/${process.pid}`;
-    await this.#disk.put(name, 'ok');
-    await this.#disk.delete(name);
+    const disk = await this.#disk();
+    await disk.put(name, 'ok');
+    await disk.delete(name);
+  }
+
+  #disk(): Promise<Disk> {
+    this.#opened ??= this.#open();
+    return this.#opened;
   }
 }
 
@@ -133,10 +142,16 @@ async function flushToDisk(file: string): Promise<void> {
   }
 }
 
+/** Loaded here: a start has no blob to store. */
+async function folderDisk(location: string): Promise<Disk> {
+  const [{ Disk }, { FSDriver }] = await Promise.all([import('flydrive'), import('flydrive/drivers/fs')]);
+  return new Disk(new FSDriver({ location, visibility: 'private' }));
+}
+
 /** Loaded here: the SDK behind it is larger than the rest of the program, which mostly runs without it. */
-async function s3Driver({ bucket, region, endpoint }: S3Settings, credentials: S3Credentials | null) {
-  const { S3Driver } = await import('flydrive/drivers/s3');
-  return new S3Driver({
+async function bucketDisk({ bucket, region, endpoint }: S3Settings, credentials: S3Credentials | null): Promise<Disk> {
+  const [{ Disk }, { S3Driver }] = await Promise.all([import('flydrive'), import('flydrive/drivers/s3')]);
+  const driver = new S3Driver({
     bucket,
     region,
     visibility: 'private',
@@ -147,6 +162,7 @@ async function s3Driver({ bucket, region, endpoint }: S3Settings, credentials: S
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
+  return new Disk(driver);
 }
 
 /** A file that is gone with its handles, however this process ends: nobody's log lines are left behind. */

@@ -1,14 +1,13 @@
-import { Counter, type Histogram, type Registry } from 'prom-client';
 import type { LimitName } from '../gateway/gateway-counts.ts';
 import type { AnsweredRequest } from '../http/app.ts';
 import type { Tally } from './tally.ts';
 
 /** Upper bounds in seconds. A heartbeat takes under a millisecond, a held poll up to 25 seconds. */
-const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
+export const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
 /** The standard methods; a client may invent others. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-interface RouteCounts {
+export interface RouteCounts {
   /** By method, then by the hundreds of the status. */
   readonly answers: Map<string, number[]>;
   /** How many took no longer than the bound of the same index, and longer than the one before; the last: than any. */
@@ -24,25 +23,12 @@ export class RequestMetrics {
   readonly #routes = new Map<string, RouteCounts>();
   readonly #limits: Tally<LimitName>;
 
-  constructor(registry: Registry, limits: Tally<LimitName>) {
+  constructor(limits: Tally<LimitName>) {
     this.#limits = limits;
-    const routes = this.#routes;
-    new Counter({
-      name: 'sallyport_http_requests_total',
-      help: 'Answered requests of the API, by route template and class of the status.',
-      labelNames: ['method', 'route', 'status'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [route, { answers }] of routes) {
-          for (const [method, counts] of answers)
-            for (const [hundreds, count] of counts.entries())
-              if (count > 0) this.inc({ method, route, status: `${hundreds}xx` }, count);
-        }
-      },
-    });
-    // A Histogram of the library takes single observations only, and so would be looked up at each request.
-    registry.registerMetric(durationsOf(routes) as unknown as Histogram);
+  }
+
+  get routes(): ReadonlyMap<string, RouteCounts> {
+    return this.#routes;
   }
 
   answered({ route = 'none', method, status, milliseconds }: AnsweredRequest): void {
@@ -66,29 +52,4 @@ export class RequestMetrics {
     counts.seconds += seconds;
     if (status === 413) this.#limits.add('body_size');
   }
-}
-
-/** What a registry reads of a histogram at a scrape. */
-function durationsOf(routes: ReadonlyMap<string, RouteCounts>) {
-  const name = 'sallyport_http_request_duration_seconds';
-  const valuesOf = (route: string, { durations, seconds }: RouteCounts) => {
-    let count = 0;
-    const buckets = durations.map((more, index) => {
-      count += more;
-      return { metricName: `${name}_bucket`, labels: { le: DURATIONS[index] ?? '+Inf', route }, value: count };
-    });
-    return [
-      ...buckets,
-      { metricName: `${name}_sum`, labels: { route }, value: seconds },
-      { metricName: `${name}_count`, labels: { route }, value: count },
-    ];
-  };
-  return {
-    name,
-    get: async () => ({
-      ...{ name, type: 'histogram', aggregator: 'sum' },
-      help: 'Time from the request to the end of its answer, by route template. Polls are held on purpose.',
-      values: [...routes].flatMap(([route, counts]) => valuesOf(route, counts)),
-    }),
-  };
 }
