@@ -5,9 +5,19 @@ import type { Outcome } from './captured-terminal.ts';
 
 export const bin = join(import.meta.dirname, '../bin/sallyport.mjs');
 
-/** Starts the command as a user does, with exactly this environment. */
+/** Where this test run says that CA certificates of the machine are: nowhere, so that no process reads hundreds of them. */
+const { SSL_CERT_DIR, SSL_CERT_FILE } = process.env;
+const certificatesOfTheMachine: Readonly<Record<string, string>> = {
+  ...(SSL_CERT_DIR !== undefined && { SSL_CERT_DIR }),
+  ...(SSL_CERT_FILE !== undefined && { SSL_CERT_FILE }),
+};
+
+/** Starts the command as a user does, with exactly this environment but for where the machine has its CA certificates. */
 export function startProcess(args: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [bin, ...args], { env: { ...environment }, stdio: 'pipe' });
+  return spawn(process.execPath, [bin, ...args], {
+    env: { ...certificatesOfTheMachine, ...environment },
+    stdio: 'pipe',
+  });
 }
 
 /** Runs the command to its end. */
