@@ -16,6 +16,9 @@ const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-main-job-'));
 const environment: NodeJS.ProcessEnv = {
   PATH: process.env['PATH'],
+  // Where this test run says that CA certificates of the machine are: nowhere.
+  SSL_CERT_DIR: process.env['SSL_CERT_DIR'],
+  SSL_CERT_FILE: process.env['SSL_CERT_FILE'],
   HOME: folder,
   SALLYPORT_DATA_DIR: join(folder, 'data'),
   SALLYPORT_CONFIG_DIR: join(folder, 'config'),
