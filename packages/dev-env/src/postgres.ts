@@ -104,7 +104,7 @@ export function createTestDatabase(url: string): Promise<string> {
 const randomName = () => `test_${randomBytes(8).toString('hex')}`;
 
 async function createDatabase(url: string, name: string, template: string): Promise<string> {
-  // By default the server logs the copy page by page, for standbys and for its recovery: four times the work.
+  // By default the server also logs the copy page by page, for standbys and for a recovery that there is none of here.
   await administer(url, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
   const created = new URL(url);
   created.pathname = `/${name}`;
