@@ -14,7 +14,7 @@ import {
   takePeerCertificates,
   traceIssuers,
 } from '@sallyport/trust';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../bounded-cache.ts';
 import type { Clock } from '../clock.ts';
 import type { LiveEndpoint } from '../endpoints/trust-directory.ts';
 import { presentedCertificate } from './presented-certificate.ts';
@@ -43,9 +43,9 @@ export interface AdmittedClient {
 export class Admission {
   readonly #clock: Clock;
   /** Reading a certificate costs as much as an RSA verification: once per certificate, not per connection. */
-  readonly #facts = new LRUCache<string, CertificateFacts>({ max: 20_000 });
+  readonly #facts = boundedCache<string, CertificateFacts>(20_000);
   /** By trust key and the fingerprints of everything that was sent. */
-  readonly #traced = new LRUCache<string, AdmittedClient>({ max: 20_000 });
+  readonly #traced = boundedCache<string, AdmittedClient>(20_000);
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -1,5 +1,5 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { LRUCache } from 'lru-cache';
+import { boundedCache } from '../bounded-cache.ts';
 import type { LiveEndpoint } from '../endpoints/trust-directory.ts';
 import { SHARED_TLS_OPTIONS } from './tls-options.ts';
 
@@ -19,7 +19,7 @@ const MAX_CONTEXTS = 10_000;
  * endpoint's trust key, so that a context can never serve another state of trust than the one it was built from.
  */
 export class EndpointContexts {
-  readonly #contexts = new LRUCache<string, SecureContext>({ max: MAX_CONTEXTS });
+  readonly #contexts = boundedCache<string, SecureContext>(MAX_CONTEXTS);
   readonly #minVersion: 'TLSv1.2' | 'TLSv1.3';
   #pair: ServerPair;
 

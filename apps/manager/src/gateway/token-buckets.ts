@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
+import { boundedCache } from '../bounded-cache.ts';
 
 /**
  * Keys remembered, at about 200 bytes each. Whoever has more addresses than this gets a full bucket back when the oldest
@@ -27,7 +28,7 @@ export class TokenBuckets {
   constructor(rate: Rate, now: () => number = () => performance.now(), mostKeys: number = MOST_KEYS) {
     this.#rate = rate;
     this.#now = now;
-    this.#buckets = new LRUCache({ max: mostKeys });
+    this.#buckets = boundedCache(mostKeys);
   }
 
   get size(): number {
