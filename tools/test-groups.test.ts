@@ -73,3 +73,14 @@ test('in one process each file keeps its hooks, and what fails is told with its 
   assert.match(stdout, /^# tests 3$/m);
   assert.match(stdout, /^# pass 2$/m);
 });
+
+test('a file that leaves something open fails, and does not hold up the run', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-groups-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const leaves = "import { createServer } from 'node:net';\ncreateServer().listen(0, '127.0.0.1');\n";
+  writeFileSync(join(folder, 'leaves.test.ts'), leaves);
+  writeFileSync(join(folder, 'group.mjs'), groupModule(folder, ['leaves.test.ts'], 50));
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, 'group.mjs')], { encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr, /^The tests have ended, and left open: .*TCPServerWrap/m);
+});

@@ -72,6 +72,8 @@ async function start(
     MANAGER_HOST_AND_PORT: manager.publicUrl,
     SALLYPORT_EXTRA_CA_FILE: file(`${id}-server-ca.pem`, manager.serverCa),
     DELEGATE_HEALTH_PORT: '0',
+    // A test that fails must not wait ten minutes for results that nobody will take.
+    DELEGATE_GRACE_PERIOD_SECONDS: '20',
     DELEGATE_LOG_SPOOL_DIRECTORY: join(directory, `${id}-spool`),
     PATH: '/usr/bin:/bin',
     ...environment,
@@ -219,12 +221,13 @@ test('a manager that restarts takes the result of a task that ended while it was
   const first = await DevManager.start({ dataDirectory });
   const acc = await first.account('restarted');
   const relay = await Relay.start(first.manager.publicAddress.port);
-  context.after(() => relay.close());
   const environment = {
     MANAGER_HOST_AND_PORT: `https://localhost:${relay.port}`,
     SALLYPORT_EXTRA_CA_FILE: file('restarting-ca.pem', first.serverCa),
   };
   const setup = await start(context, acc, environment);
+  // After the delegate, which may not have heard yet that its result was taken, and would wait for somebody who takes it.
+  context.after(() => relay.close());
   await connected(setup);
   const flag = join(directory, 'restarted');
   const body = { type: 'SHELL_SCRIPT', data: { script: `while [ ! -e ${flag} ]; do sleep 0.02; done; echo survived` } };

@@ -136,7 +136,9 @@ export class ClientCertificateSource extends EventEmitter<Events> {
 /** Never rejects: a failure is part of the reading. */
 async function read(files: ClientCertificateFiles): Promise<Reading> {
   try {
-    const [certificate, key] = await Promise.all([readText(files.certificatePath), readText(files.keyPath)]);
+    // One after the other: when neither can be read, the same one is told each time.
+    const certificate = await readText(files.certificatePath);
+    const key = await readText(files.keyPath);
     const digest = createHash('sha256').update(certificate).update('\0').update(key).digest('hex');
     try {
       const from = { certificate: files.certificatePath, key: files.keyPath };
