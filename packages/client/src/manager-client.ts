@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import type { Static, TSchema } from 'typebox';
-import { Check } from 'typebox/schema';
 import { type RawAnswer, readFailure, readJson } from './answers.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { ConnectionSet, type ConnectionSettings, type RawRequest, type StreamedAnswer } from './connection-set.ts';
@@ -134,6 +133,8 @@ export class ManagerClient extends EventEmitter<Events> {
   /** As `request`; the answer is checked against the schema, so that a foreign server's 200 is not taken for ours. */
   async requestAs<T extends TSchema>(schema: T, request: ManagerRequest): Promise<Static<T>> {
     const answer = await this.request(request);
+    // Loaded for those who ask so: a command line, which starts anew for each answer, does not.
+    const { Check } = await import('typebox/schema');
     if (Check(schema, answer)) return answer;
     throw new TransportError(
       'UNEXPECTED_ANSWER',
