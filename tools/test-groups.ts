@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 
 /** The comment that keeps a file alone, with the reason: `// Alone in its process: measures its memory.` */
 const ALONE = /^\/\/ Alone in its process: \S/m;
-const FILES_A_PROCESS = 12;
+const FILES_A_PROCESS = 20;
 /** What closes by itself has this long after the last test, in milliseconds. */
 const LEFT_OPEN_MS = 30_000;
 

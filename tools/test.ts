@@ -40,7 +40,8 @@ async function step(title: string, command: string, args: readonly string[]): Pr
 
 async function lintAndRules(): Promise<void> {
   await step('lint', bin('biome'), ['check', '--error-on-warnings']);
-  for (const check of globSync('tools/check-*.ts', { cwd: root }).sort()) await step(check, process.execPath, [check]);
+  const checks = globSync('tools/check-*.ts', { cwd: root }).sort();
+  await Promise.all(checks.map((check) => step(check, process.execPath, [check])));
 }
 
 if (patterns.length === 0) {

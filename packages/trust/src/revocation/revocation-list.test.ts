@@ -334,7 +334,9 @@ describe('a CRL of openssl', { skip }, () => {
       folder.run(
         `openssl req -x509 -config ca.cnf ${key} -nodes -days 30 -subj "/CN=OpenSSL ${name}" -keyout ca.key -out ca.crt`,
       );
-      folder.run('openssl req -new -config ca.cnf -newkey rsa:2048 -nodes -subj "/CN=client" -keyout c.key -out c.csr');
+      folder.run(
+        'openssl req -new -config ca.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=client" -keyout c.key -out c.csr',
+      );
       folder.run(`openssl ca ${ca} ${sign} -batch -days 5 -in c.csr -out c.crt`);
       folder.run(`openssl ca ${ca} -revoke c.crt -crl_reason keyCompromise`);
       folder.run(`openssl ca ${ca} ${sign} -gencrl -crldays 7 -out list.crl`);
