@@ -132,9 +132,10 @@ export class ManagerClient extends EventEmitter<Events> {
 
   /** As `request`; the answer is checked against the schema, so that a foreign server's 200 is not taken for ours. */
   async requestAs<T extends TSchema>(schema: T, request: ManagerRequest): Promise<Static<T>> {
-    const answer = await this.request(request);
-    // Loaded for those who ask so: a command line, which starts anew for each answer, does not.
+    // Loaded for those who ask so: a command line, which starts anew for each answer, does not. And before asking: what
+    // the manager has given must not be lost here.
     const { Check } = await import('typebox/schema');
+    const answer = await this.request(request);
     if (Check(schema, answer)) return answer;
     throw new TransportError(
       'UNEXPECTED_ANSWER',

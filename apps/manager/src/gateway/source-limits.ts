@@ -2,13 +2,10 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { SallyportError } from '@sallyport/protocol';
 import type { Tally } from '../metrics/tally.ts';
-import type { LimitName } from './gateway-counts.ts';
+import type { LimitName, ListenerName } from './gateway-counts.ts';
 import { type Handshake, type Handshaker, HandshakesInFlight } from './handshakes-in-flight.ts';
 import type { Limits } from './limits.ts';
-import type { ConnectionIdentity } from './live-connections.ts';
 import { TokenBuckets } from './token-buckets.ts';
-
-type ListenerName = ConnectionIdentity['listener'];
 
 interface Source extends Handshaker {
   open: number;

@@ -41,13 +41,12 @@ export interface Stored {
  * its size has to be known before S3 takes it, and a slow client holds up nothing.
  */
 export class BlobStorage {
-  readonly #open: () => Promise<Disk>;
+  readonly #disk: () => Promise<Disk>;
   readonly #spool: string;
   readonly #root: string | null;
-  #opened: Promise<Disk> | null = null;
 
-  private constructor(open: () => Promise<Disk>, spool: string, root: string | null) {
-    this.#open = open;
+  private constructor(disk: () => Promise<Disk>, spool: string, root: string | null) {
+    this.#disk = disk;
     this.#spool = spool;
     this.#root = root;
   }
@@ -126,11 +125,6 @@ export class BlobStorage {
     await disk.put(name, 'ok');
     await disk.delete(name);
   }
-
-  #disk(): Promise<Disk> {
-    this.#opened ??= this.#open();
-    return this.#opened;
-  }
 }
 
 async function flushToDisk(file: string): Promise<void> {
@@ -142,7 +136,7 @@ async function flushToDisk(file: string): Promise<void> {
   }
 }
 
-/** Loaded here: a start has no blob to store. */
+/** Loaded here: a start has no blob to store. Made anew each time: loading may fail once, and go well later. */
 async function folderDisk(location: string): Promise<Disk> {
   const [{ Disk }, { FSDriver }] = await Promise.all([import('flydrive'), import('flydrive/drivers/fs')]);
   return new Disk(new FSDriver({ location, visibility: 'private' }));

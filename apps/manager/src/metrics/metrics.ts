@@ -28,7 +28,7 @@ export class Metrics {
 
   readonly requests: RequestMetrics;
   readonly #sources: MetricSources;
-  #registries: Promise<readonly Registry[]> | null = null;
+  #registries: readonly Registry[] | null = null;
 
   constructor(sources: MetricSources) {
     this.#sources = sources;
@@ -37,8 +37,9 @@ export class Metrics {
 
   /** Everything in Prometheus' text format. */
   async text(): Promise<string> {
-    this.#registries ??= this.#load();
-    const texts = (await this.#registries).map((registry) => registry.metrics());
+    // Kept when it is there: loading may fail while all file descriptors are in use, when metrics are needed most.
+    this.#registries ??= await this.#load();
+    const texts = this.#registries.map((registry) => registry.metrics());
     return (await Promise.all(texts)).join('\n');
   }
 
