@@ -1,4 +1,4 @@
-// Alone in its process: takes as long as a dozen others.
+// Among the first: takes as long as a dozen others.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// Among the first: takes as long as a dozen others.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

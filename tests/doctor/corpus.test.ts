@@ -1,3 +1,4 @@
+// Among the first: takes as long as a dozen others.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CHECKS, type Diagnosis } from '@sallyport/doctor';

@@ -1,4 +1,4 @@
-// Alone in its process: takes as long as a dozen others.
+// Among the first: takes as long as a dozen others.
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+// Among the first: takes as long as a dozen others.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,0 +1,60 @@
+import { suite } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { RunRecord, type Share } from './test-queue.ts';
+
+export interface TestProcess extends Share {
+  /** The root of the repository, which the paths are relative to. */
+  readonly root: string;
+  /** Where the processes of this run tell each other what they have taken. */
+  readonly record: string;
+  /** What closes by itself has this long after the last test. */
+  readonly leftOpenMs?: number;
+  readonly loadWithinMs?: number;
+}
+
+/** A module for `node --test` that runs its share of the files. */
+export function processModule(testProcess: TestProcess): string {
+  const self = JSON.stringify(import.meta.url);
+  return `import { runTestFiles } from ${self};\n\nawait runTestFiles(${JSON.stringify(testProcess, null, 2)});\n`;
+}
+
+/**
+ * Runs files one after the other, each in a suite with its path for a name: hooks at the top of a file are hooks of its
+ * suite, and a file that cannot be loaded fails under its own name. What the tests have left open ends the process as
+ * failed, instead of holding up the run for ever.
+ */
+export async function runTestFiles(testProcess: TestProcess): Promise<void> {
+  const { root, paths, most, leftOpenMs = 30_000, loadWithinMs = 60_000 } = testProcess;
+  const record = new RunRecord(testProcess.record);
+  // A test that waits for something that holds no process alive would end this one, with all that follows.
+  const awake = setInterval(() => undefined, 60_000);
+  const ran: string[] = [];
+  for (const path of paths) {
+    if (ran.length === most) break;
+    if (!record.claim(path)) continue;
+    ran.push(path);
+    await suite(path, () => load(new URL(path, pathToFileURL(`${root}/`)), loadWithinMs));
+    record.ended(path);
+  }
+  clearInterval(awake);
+  setTimeout(() => {
+    const open = process.getActiveResourcesInfo().join(', ');
+    console.error(`The tests of this process have ended, and left open: ${open}. They were: ${ran.join(', ')}`);
+    process.exit(1);
+  }, leftOpenMs).unref();
+}
+
+/** The runner bounds the time of a test, not that of a file which waits for something before its first one. */
+async function load(file: URL, withinMs: number): Promise<void> {
+  const loaded = new AbortController();
+  const late = delay(withinMs, undefined, { signal: loaded.signal }).then(
+    () => Promise.reject(new Error(`The file was not loaded within ${withinMs / 1000} s: what does it await?`)),
+    () => undefined,
+  );
+  try {
+    await Promise.race([import(file.href), late]);
+  } finally {
+    loaded.abort();
+  }
+}
