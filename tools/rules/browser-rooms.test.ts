@@ -42,6 +42,7 @@ describe('what runs in a browser', () => {
 
   it('begins at protocol and manifest as well', () => {
     assert.deepEqual(found({ 'packages/protocol/src/index.ts': "import 'node:fs';" }).length, 1);
+    assert.deepEqual(found({ 'packages/protocol/src/schemas/index.ts': "import 'node:fs';" }).length, 1);
     assert.deepEqual(found({ 'packages/manifest/src/index.ts': "import 'node:fs';" }).length, 1);
   });
 });

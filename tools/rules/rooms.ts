@@ -25,7 +25,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     floor: 1,
     mayImport: [],
     because: pure,
-    browserEntries: ['packages/protocol/src/index.ts'],
+    browserEntries: ['packages/protocol/src/index.ts', 'packages/protocol/src/schemas/index.ts'],
   },
   'packages/manifest': {
     floor: 1,

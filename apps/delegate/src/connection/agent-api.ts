@@ -1,16 +1,13 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { type ManagerClient, ManagerError, type ManagerRequest, type ManagerStream } from '@sallyport/client';
 import {
-  AcquiredTask,
   agentPaths,
-  RegisterReply,
   type RegisterReply as RegisterReplyBody,
   type RegisterRequest,
-  restResponse,
   type TaskEvent,
-  TaskEvents,
   type TaskResponse,
 } from '@sallyport/protocol';
+import { AcquiredTask, RegisterReply, restResponse, TaskEvents } from '@sallyport/protocol/schemas';
 import { Check } from 'typebox/schema';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { DelegateConfig } from '../config/delegate-config.ts';

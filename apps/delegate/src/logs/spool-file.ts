@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
-import { LogLine, LogWriterId } from '@sallyport/protocol';
+import { LogLine, LogWriterId } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { Check } from 'typebox/schema';
 import { countLines, type LogBlock, linesOf, sizeOfLine } from './log-block.ts';

@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { explainTransportFailure, lookupWithLoopback, type ProxySettings, proxyFor } from '@sallyport/client';
-import { HTTP_TASK, type HttpResult, HttpTaskData } from '@sallyport/protocol';
+import { HTTP_TASK, type HttpResult } from '@sallyport/protocol';
+import { HttpTaskData } from '@sallyport/protocol/schemas';
 import { Check } from 'typebox/schema';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { type TaskHandler, TaskInterruption } from './task-handler.ts';

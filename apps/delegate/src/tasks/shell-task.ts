@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SHELL_TASK, type ShellResult, ShellTaskData } from '@sallyport/protocol';
+import { SHELL_TASK, type ShellResult } from '@sallyport/protocol';
+import { ShellTaskData } from '@sallyport/protocol/schemas';
 import { Check } from 'typebox/schema';
 import { runProcessGroup } from './process-group.ts';
 import { type TaskContext, type TaskHandler, TaskInterruption, type TaskOutcome } from './task-handler.ts';

@@ -1,4 +1,5 @@
-import { ApiKey, CreateApiKeyRequest, restResponse, success } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { ApiKey, CreateApiKeyRequest, restResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,11 +1,5 @@
-import {
-  Account,
-  CreateAccountRequest,
-  restResponse,
-  SallyportError,
-  success,
-  UpdateAccountRequest,
-} from '@sallyport/protocol';
+import { SallyportError, success } from '@sallyport/protocol';
+import { Account, CreateAccountRequest, restResponse, UpdateAccountRequest } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { accountOf, principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,4 +1,5 @@
-import { AuditEvent, restResponse, success } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { AuditEvent, restResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import type { AccountStore } from '../accounts/account-store.ts';
 import { principalOf } from '../http/access.ts';

@@ -1,4 +1,4 @@
-import { PresentedCertificate } from '@sallyport/protocol';
+import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import { Value } from 'typebox/value';
 import type { Schema } from '../database/schema.ts';

@@ -1,4 +1,5 @@
-import { ClientCertificate, restResponse, success } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { ClientCertificate, restResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { MTLS_PATH, MTLS_QUERY, MTLS_TAGS, MTLS_VIEWER, refuseProjects } from '../endpoints/mtls-route.ts';
 import { accountOf } from '../http/access.ts';

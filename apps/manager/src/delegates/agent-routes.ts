@@ -1,15 +1,13 @@
+import { agentPaths, MAX_TASK_EVENTS_WAIT_SECONDS, success } from '@sallyport/protocol';
 import {
-  agentPaths,
   CapacityRequest,
   HeartbeatReply,
-  MAX_TASK_EVENTS_WAIT_SECONDS,
   RegisterReply,
   RegisterRequest,
   restResponse,
-  success,
   TaskEvents,
   UnregisterRequest,
-} from '@sallyport/protocol';
+} from '@sallyport/protocol/schemas';
 import type { preValidationHookHandler } from 'fastify';
 import { Type } from 'typebox';
 import type { Registration } from '../http/app.ts';

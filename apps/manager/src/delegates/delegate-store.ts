@@ -1,4 +1,5 @@
-import { PresentedCertificate, type Transport } from '@sallyport/protocol';
+import type { Transport } from '@sallyport/protocol';
+import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { Kysely, Selectable } from 'kysely';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';

@@ -1,4 +1,5 @@
-import { PresentedCertificate, type Transport } from '@sallyport/protocol';
+import type { Transport } from '@sallyport/protocol';
+import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { Kysely } from 'kysely';
 import { Value } from 'typebox/value';
 import type { Schema } from '../database/schema.ts';

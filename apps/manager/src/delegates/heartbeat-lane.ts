@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { agentPaths, RegisterRequest, success } from '@sallyport/protocol';
+import { agentPaths, success } from '@sallyport/protocol';
+import { RegisterRequest } from '@sallyport/protocol/schemas';
 import type { Logger } from 'pino';
 import { Compile } from 'typebox/compile';
 import { isForItsHost } from '../gateway/host-check.ts';

@@ -1,4 +1,5 @@
-import { PresentedCertificate, type Transport } from '@sallyport/protocol';
+import type { Transport } from '@sallyport/protocol';
+import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { ExpressionBuilder, Transaction } from 'kysely';
 import { Value } from 'typebox/value';
 import { recordCertificates, type Sighting } from '../certificates/certificate-store.ts';

@@ -1,4 +1,4 @@
-import { DelegateDownloadRequest, DelegateSetupDetails } from '@sallyport/protocol';
+import { DelegateDownloadRequest, DelegateSetupDetails } from '@sallyport/protocol/schemas';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Registration } from '../http/app.ts';

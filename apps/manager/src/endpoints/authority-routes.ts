@@ -1,11 +1,5 @@
-import {
-  AddAuthoritiesRequest,
-  AuthorityDetails,
-  DEFAULT_NEEDED_WITHIN_DAYS,
-  restResponse,
-  SallyportError,
-  success,
-} from '@sallyport/protocol';
+import { DEFAULT_NEEDED_WITHIN_DAYS, SallyportError, success } from '@sallyport/protocol';
+import { AddAuthoritiesRequest, AuthorityDetails, restResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { REMEMBERED_MS } from '../delegates/gone-delegates.ts';
 import { accountOf, principalOf } from '../http/access.ts';

@@ -1,4 +1,5 @@
-import { DEFAULT_NOT_SEEN_DAYS, Readiness, restResponse, success } from '@sallyport/protocol';
+import { DEFAULT_NOT_SEEN_DAYS, success } from '@sallyport/protocol';
+import { Readiness, restResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { accountOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,11 +1,10 @@
+import { hybrid, success } from '@sallyport/protocol';
 import {
   AgentMtlsEndpointDetails,
   AgentMtlsEndpointRequest,
-  hybrid,
   hybridResponse,
   restResponse,
-  success,
-} from '@sallyport/protocol';
+} from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { accountOf, principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { restResponse, SallyportError, success } from '@sallyport/protocol';
+import { SallyportError, success } from '@sallyport/protocol';
+import { restResponse } from '@sallyport/protocol/schemas';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Type } from 'typebox';
 import { managementApi } from '../../test/management-api.ts';

@@ -1,5 +1,5 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
-import { ErrorBody, LogErrorBody } from '@sallyport/protocol';
+import { ErrorBody, LogErrorBody } from '@sallyport/protocol/schemas';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { Access } from './access.ts';
 

@@ -1,13 +1,6 @@
 import { Readable } from 'node:stream';
-import {
-  LOG_LINK_LIFETIME_MS,
-  LOG_QUERY,
-  LOG_SERVICE,
-  LogArchive,
-  LogLink,
-  logPaths,
-  SallyportError,
-} from '@sallyport/protocol';
+import { LOG_LINK_LIFETIME_MS, LOG_QUERY, LOG_SERVICE, logPaths, SallyportError } from '@sallyport/protocol';
+import { LogArchive, LogLink } from '@sallyport/protocol/schemas';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { describePrincipal } from '../access/principal.ts';

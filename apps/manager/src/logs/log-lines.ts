@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LOG_WRITER_HEADER, LogLines, MAX_LOG_LINE_BYTES, SallyportError } from '@sallyport/protocol';
+import { LOG_WRITER_HEADER, MAX_LOG_LINE_BYTES, SallyportError } from '@sallyport/protocol';
+import { LogLines } from '@sallyport/protocol/schemas';
 import { Compile } from 'typebox/compile';
 import type { Write } from './line-store.ts';
 import type { Chunk } from './log-chunk.ts';

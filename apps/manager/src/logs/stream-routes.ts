@@ -1,13 +1,5 @@
-import {
-  LOG_SERVICE,
-  LOG_WRITER_HEADER,
-  LogStreamInfo,
-  LogWriterId,
-  logPaths,
-  MAX_LOG_WRITE_BYTES,
-  SallyportError,
-  TailFrom,
-} from '@sallyport/protocol';
+import { LOG_SERVICE, LOG_WRITER_HEADER, logPaths, MAX_LOG_WRITE_BYTES, SallyportError } from '@sallyport/protocol';
+import { LogStreamInfo, LogWriterId, TailFrom } from '@sallyport/protocol/schemas';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';

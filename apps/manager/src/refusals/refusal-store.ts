@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { PresentedCertificate } from '@sallyport/protocol';
+import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { Kysely, Selectable } from 'kysely';
 import { Value } from 'typebox/value';
 import type { RefusalRow, Schema } from '../database/schema.ts';

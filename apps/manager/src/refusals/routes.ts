@@ -1,4 +1,5 @@
-import { Refusal, restResponse, success } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { Refusal, restResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { accountOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,14 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  Crl,
-  CrlPolicy,
-  CrlPolicyChange,
-  CrlUpload,
-  LARGEST_CRL_UPLOAD,
-  restResponse,
-  SallyportError,
-  success,
-} from '@sallyport/protocol';
+import { LARGEST_CRL_UPLOAD, SallyportError, success } from '@sallyport/protocol';
+import { Crl, CrlPolicy, CrlPolicyChange, CrlUpload, restResponse } from '@sallyport/protocol/schemas';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';

@@ -1,3 +1,4 @@
+import { success } from '@sallyport/protocol';
 import {
   AllowedIdentities,
   DelegatePin,
@@ -5,8 +6,7 @@ import {
   DenyCertificateRequest,
   PinDelegateRequest,
   restResponse,
-  success,
-} from '@sallyport/protocol';
+} from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { MTLS_ADMIN, MTLS_PATH, MTLS_QUERY, MTLS_TAGS, MTLS_VIEWER, refuseProjects } from '../endpoints/mtls-route.ts';
 import { accountOf, principalOf } from '../http/access.ts';

@@ -1,4 +1,5 @@
-import { AllowedIdentities, type AllowedIdentity, type DelegatePin } from '@sallyport/protocol';
+import type { AllowedIdentity, DelegatePin } from '@sallyport/protocol';
+import { AllowedIdentities } from '@sallyport/protocol/schemas';
 import type { Kysely, Selectable } from 'kysely';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';

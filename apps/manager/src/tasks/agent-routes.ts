@@ -1,11 +1,5 @@
-import {
-  AcquiredTask,
-  RunnerTaskResponse,
-  restResponse,
-  SallyportError,
-  success,
-  TaskResponse,
-} from '@sallyport/protocol';
+import { SallyportError, success } from '@sallyport/protocol';
+import { AcquiredTask, RunnerTaskResponse, restResponse, TaskResponse } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { agentOf } from '../delegates/agent-guard.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,4 +1,5 @@
-import { CreateTaskRequest, restResponse, success, TaskDetails, TaskStatus, TaskSummary } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { CreateTaskRequest, restResponse, TaskDetails, TaskStatus, TaskSummary } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { accountOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,4 +1,5 @@
-import { type RunnerTaskResponse, ShellResult, type TaskResponse } from '@sallyport/protocol';
+import type { RunnerTaskResponse, TaskResponse } from '@sallyport/protocol';
+import { ShellResult } from '@sallyport/protocol/schemas';
 import { Value } from 'typebox/value';
 import type { Report } from './task-service.ts';
 

@@ -4,13 +4,12 @@ import {
   type CreateTaskRequest,
   DEFAULT_TASK_TIMEOUT_MS,
   HTTP_TASK,
-  HttpTaskData,
   SallyportError,
   SHELL_TASK,
-  ShellTaskData,
   type TaskStatus,
   taskLogAbstractions,
 } from '@sallyport/protocol';
+import { HttpTaskData, ShellTaskData } from '@sallyport/protocol/schemas';
 import type { Logger } from 'pino';
 import { Value } from 'typebox/value';
 import type { Bus } from '../bus/bus.ts';

@@ -1,4 +1,5 @@
-import { type TaskDetails, TaskStatus, type TaskSummary } from '@sallyport/protocol';
+import type { TaskDetails, TaskSummary } from '@sallyport/protocol';
+import { TaskStatus } from '@sallyport/protocol/schemas';
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';

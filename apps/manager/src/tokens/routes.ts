@@ -1,4 +1,5 @@
-import { DelegateTokenDetails, restResponse, success, Timestamp, TokenStatus } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { DelegateTokenDetails, restResponse, Timestamp, TokenStatus } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,4 +1,5 @@
-import { DelegateRegistered, ImageText, restResponse, success, UpgradeCheck, upgradePaths } from '@sallyport/protocol';
+import { success, upgradePaths } from '@sallyport/protocol';
+import { DelegateRegistered, ImageText, restResponse, UpgradeCheck } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { agentOf } from '../delegates/agent-guard.ts';
 import type { Registration } from '../http/app.ts';

@@ -1,4 +1,5 @@
-import { ImageText, restResponse, SallyportError, success, VersionOverride } from '@sallyport/protocol';
+import { SallyportError, success } from '@sallyport/protocol';
+import { ImageText, restResponse, VersionOverride } from '@sallyport/protocol/schemas';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { accountOf, principalOf } from '../http/access.ts';

@@ -1,13 +1,13 @@
+import { success } from '@sallyport/protocol';
 import {
   AccountUpgrades,
   HaltRequest,
   PublishRequest,
   RingStatus,
   restResponse,
-  success,
   UpgradeRelease,
   UpgradeRing,
-} from '@sallyport/protocol';
+} from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { accountOf, principalOf } from '../http/access.ts';
 import type { Registration } from '../http/app.ts';

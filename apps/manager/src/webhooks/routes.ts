@@ -1,4 +1,5 @@
-import { CreateWebhookRequest, restResponse, success, Webhook, WebhookDelivery } from '@sallyport/protocol';
+import { success } from '@sallyport/protocol';
+import { CreateWebhookRequest, restResponse, Webhook, WebhookDelivery } from '@sallyport/protocol/schemas';
 import { Type } from 'typebox';
 import { MTLS_ADMIN, MTLS_PATH, MTLS_QUERY, MTLS_TAGS, MTLS_VIEWER, refuseProjects } from '../endpoints/mtls-route.ts';
 import { accountOf, principalOf } from '../http/access.ts';

@@ -6,7 +6,8 @@ import {
   ManagerError,
   TransportError,
 } from '@sallyport/client';
-import { DelegateRegistered, restResponse, UpgradeCheck, upgradePaths } from '@sallyport/protocol';
+import { upgradePaths } from '@sallyport/protocol';
+import { DelegateRegistered, restResponse, UpgradeCheck } from '@sallyport/protocol/schemas';
 import manifest from '../../package.json' with { type: 'json' };
 import { EXIT, UpgradeError } from '../config/exit-codes.ts';
 import type { UpgraderConfig } from '../config/upgrader-config.ts';
