@@ -1,5 +1,4 @@
 import { AgentTokenSource, ClientCertificateSource, loadTrustedRoots, ManagerClient } from '@sallyport/client';
-import { diagnose } from '@sallyport/doctor';
 import { MAX_LOG_WRITE_BYTES, normaliseDelegateToken } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { CertificateWatch } from './certificate-watch.ts';
@@ -75,7 +74,11 @@ export async function createContext(config: DelegateConfig, logger: Logger): Pro
     resources.defer(() => logs.close());
     const { reporter, runner } = createTasks(config, api, handlers, logs, metrics, logger);
     const examination = new SelfExamination({
-      diagnose: (signal) => diagnose({ environment: config.environment(), signal }),
+      // Loaded for those who cannot connect: with manifests and certificates it is a fifth of what a start would load.
+      diagnose: async (signal) => {
+        const { diagnose } = await import('@sallyport/doctor');
+        return diagnose({ environment: config.environment(), signal });
+      },
       afterFailures: timings.diagnoseAfterFailures,
       everyMs: timings.diagnoseEveryMs,
       logger,
