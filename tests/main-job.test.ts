@@ -33,7 +33,7 @@ class Demonstration {
   output = '';
 
   constructor() {
-    this.process = spawn(process.execPath, [join(root, 'tools/run.mjs'), 'apps/cli/src/main.ts', 'demo'], {
+    this.process = spawn(process.execPath, [join(root, 'tools/run.mjs'), 'apps/cli/src/main.mjs', 'demo'], {
       cwd: root,
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -76,7 +76,7 @@ function start({ environment, files }: DelegateDescription): { child: ChildProce
   mkdirSync(join(container, 'home'));
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', join(root, 'apps/delegate/src/main.ts')],
+    ['--disable-warning=ExperimentalWarning', join(root, 'apps/delegate/src/main.mjs')],
     {
       env: {
         PATH: process.env['PATH'],

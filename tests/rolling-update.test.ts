@@ -24,7 +24,7 @@ class Pod {
   readonly #graceMs: number;
 
   constructor(t: TestContext, spec: PodSpec, environment: Readonly<Record<string, string>>) {
-    const main = join(import.meta.dirname, '..', 'apps', 'delegate', 'src', 'main.ts');
+    const main = join(import.meta.dirname, '..', 'apps', 'delegate', 'src', 'main.mjs');
     const args = ['--disable-warning=ExperimentalWarning', main];
     this.child = spawn(process.execPath, args, { env: { ...environment }, stdio: 'ignore' });
     this.exited = once(this.child, 'close').then(([code]) => code);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { nodeOptions, serverEnvironment, serverOptions } from '../src/config/runtime.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const main = join(here, '..', 'src', 'main.ts');
+const main = join(here, '..', 'src', 'main.mjs');
 
 /** The pinned Node in the nearest node_modules above this file, as package resolution would find it. */
 function findPinnedNode(folder) {
@@ -31,7 +31,7 @@ if (pinnedNode === null) {
 // The other commands hold no connections, and what a delegate's tasks start should find the environment of the machine.
 const serves = process.argv[2] === 'serve';
 const child = spawn(pinnedNode, [...(serves ? serverOptions() : nodeOptions), main, ...process.argv.slice(2)], {
-  // The channel carries nothing. It breaks when this process is killed, and then the program ends too: see main.ts.
+  // The channel carries nothing. It breaks when this process is killed, and then the program ends too: see main.mjs.
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   ...(serves && { env: serverEnvironment() }),
 });

@@ -62,7 +62,7 @@ test('the launcher hands its arguments to the pinned Node and ends with its exit
   assert.equal(status, 42);
   assert.deepEqual(JSON.parse(stdout), {
     flags: ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=16'],
-    main: join(folder, 'apps/cli/src/main.ts'),
+    main: join(folder, 'apps/cli/src/main.mjs'),
     rest: ['endpoint', '--', 'a b', '--json'],
   });
 });

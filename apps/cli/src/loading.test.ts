@@ -1,31 +1,39 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { Worker } from 'node:worker_threads';
 
-/** A thread that loads the whole command tree and the client of its commands; any import of TypeBox is refused. */
-const WITHOUT_SCHEMAS = `
-  const { parentPort, workerData } = require('node:worker_threads');
-  require('node:module').registerHooks({
+/** Tells at the end of a process what it has loaded that it should not need: TypeBox, and Node's reader of TypeScript. */
+const OBSERVER = `
+  import { registerHooks } from 'node:module';
+  const loaded = [];
+  registerHooks({
     resolve(specifier, context, next) {
-      if (/^typebox(?:\\/|$)/.test(specifier)) throw new Error(context.parentURL + ' loads ' + specifier);
+      if (/^typebox(?:\\/|$)/.test(specifier)) loaded.push(specifier + ' by ' + context.parentURL);
       return next(specifier, context);
     },
   });
-  Promise.all(workerData.map((url) => import(url)))
-    .then(async ([{ buildProgram }]) => {
-      const tools = { environment: {}, terminal: process, now: Date.now, setExit: () => undefined };
-      const { commands } = await buildProgram(tools);
-      parentPort.postMessage(commands.map((command) => command.name()));
-    })
-    .catch((error) => parentPort.postMessage(error.message));
+  process.on('exit', () => {
+    loaded.push(...process.moduleLoadList.filter((name) => name.includes('/amaro/')));
+    console.log(JSON.stringify(loaded));
+  });
 `;
 
-test('no command loads schemas: the program starts anew for each, and the control plane checks what it is sent', async () => {
-  const workerData = [import.meta.resolve('./program.ts'), import.meta.resolve('./api.ts')];
-  const worker = new Worker(WITHOUT_SCHEMAS, { eval: true, workerData });
-  const [commands] = await once(worker, 'message');
-  await worker.terminate();
-  assert.ok(Array.isArray(commands), String(commands));
-  assert.ok(commands.includes('account'));
+/** What a command loads that makes every module of the command line load: its version comes last. */
+function loadedBy(main: string): readonly string[] {
+  const observer = `data:text/javascript,${encodeURIComponent(OBSERVER)}`;
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', observer, main, '--version'], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as string[];
+}
+
+test('no command loads schemas, nor what reads TypeScript once that is done: each pays for what all of them load', () => {
+  const main = join(import.meta.dirname, 'main.mjs');
+  assert.deepEqual(
+    loadedBy(main).filter((name) => name.startsWith('typebox')),
+    [],
+  );
+  assert.deepEqual(loadedBy(main), []);
 });

@@ -16,7 +16,7 @@ interface Run {
 
 /** The program itself, in a process of its own. */
 function run(context: TestContext, environment: Record<string, string>): Run {
-  const args = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'main.ts')];
+  const args = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'main.mjs')];
   const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   context.after(() => child.kill('SIGKILL'));
   const lines: string[] = [];

@@ -22,7 +22,7 @@ export interface Run {
 }
 
 /** Arguments of Node for the program itself. */
-export const MAIN = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '..', 'src', 'main.ts')];
+export const MAIN = ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '..', 'src', 'main.mjs')];
 
 /** The program itself, in a process of its own, to its end. */
 export async function runProcess(t: TestContext, environment: Readonly<Record<string, string>>): Promise<Run> {

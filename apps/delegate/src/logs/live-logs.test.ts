@@ -54,7 +54,7 @@ function start(context: TestContext, script: string, args: readonly string[], en
 }
 
 const startDelegate = (context: TestContext, env: Record<string, string>) =>
-  start(context, '../main.ts', [], {
+  start(context, '../main.mjs', [], {
     DELEGATE_HEALTH_PORT: '0',
     DELEGATE_NAME: 'edge-1',
     PATH: '/usr/bin:/bin',

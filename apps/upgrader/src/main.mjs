@@ -2,7 +2,7 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-// Halves the start, as in the command line; only who can change this program can write there.
+// More than halves the start, being plain JavaScript as in the command line; only who can change this program can write there.
 enableCompileCache(join(import.meta.dirname, '../../../node_modules/.cache/sallyport-cli'));
 
 // Imported when the cache is on.
