@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PostgresServer, startSharedPostgres } from '@sallyport/dev-env';
@@ -7,7 +8,10 @@ let postgres: PostgresServer | undefined;
 
 export async function globalSetup(): Promise<void> {
   hideCertificatesOfTheMachine();
-  postgres = await startSharedPostgres();
+  const starting = startSharedPostgres();
+  // By itself Node writes down what it has compiled when a process ends: until the first one has, each would compile it all.
+  flushCompileCache();
+  postgres = await starting;
 }
 
 export async function globalTeardown(): Promise<void> {

@@ -14,8 +14,9 @@ export async function runCommand(
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   const env: NodeJS.ProcessEnv = {
     ...inherited,
-    // Most of a test's start is reading TypeScript: what one process has compiled, the next ones of this run take over.
-    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled'),
+    // Most of a test's start is reading TypeScript: what one process has compiled, the next ones take over. The folder is the
+    // one of our own programs, which tests start as well.
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'sallyport-cli'),
     PATH: `${join(root, 'node_modules', '.bin')}:${process.env['PATH']}`,
   };
   const child = spawn(command, args, { cwd: root, stdio, env });
