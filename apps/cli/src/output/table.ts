@@ -64,7 +64,7 @@ function pad(text: string, width: number): string {
 function cut(text: string, width: number): string {
   let kept = '';
   let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     const next = segmentWidth(segment);
     if (used + next > width - 1) break;
     kept += segment;
@@ -73,7 +73,14 @@ function cut(text: string, width: number): string {
   return `${kept}…${' '.repeat(width - 1 - used)}`;
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made at the first text beyond ASCII: making it is a tenth of what a command takes. */
+let segmenter: Intl.Segmenter | undefined;
+
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
 // East Asian wide and full-width forms, and emoji, take two columns.
 const WIDE =
   /^[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}]|^\p{Emoji_Presentation}/u;
@@ -84,6 +91,6 @@ const segmentWidth = (segment: string): number => (WIDE.test(segment) ? 2 : 1);
 function displayWidth(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += segmentWidth(segment);
+  for (const { segment } of graphemesOf(text)) width += segmentWidth(segment);
   return width;
 }
