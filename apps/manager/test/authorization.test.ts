@@ -147,6 +147,10 @@ test('every route lets through exactly whom it is for', async (t) => {
     ),
   );
   // Whom the calls are not about stays as it was: whoever could change it would be let through, and fail the test.
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  t.after(() => process.off('warning', warned));
   const other = await dev.account('other');
   const otherDelegate = { ...(await agentHeaders(other)), ...(await logHeaders(dev, other)) };
   let built = 0;
@@ -181,6 +185,8 @@ test('every route lets through exactly whom it is for', async (t) => {
   for (const key of [other.viewerKey, other.adminKey]) {
     assert.equal((await dev.api('GET', '/ng/api/accounts/other', undefined, key)).status, 200, 'it stayed as it was');
   }
+  const leaks = warnings.filter(({ name }) => name === 'MaxListenersExceededWarning');
+  assert.deepEqual(leaks, [], 'one connection has spoken for all accounts, which is no leak');
 });
 
 test('every schema of every route compiles, which happens at the first request and not at the start', async (t) => {

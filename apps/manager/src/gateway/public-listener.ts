@@ -33,6 +33,8 @@ export class PublicListener {
     });
     this.server.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', (error) => parts.logger.debug({ err: error }, 'public connection failed'));
+      // A proxy's connection speaks for any number of accounts, and each of them waits for its end.
+      socket.setMaxListeners(0);
       parts.counts.handshakes.add('public:admitted');
       const serverName = canonicalServerName(socket.servername);
       parts.admit(parts.connections.add(socket, { listener: 'public', serverName, authority: null }));
