@@ -103,16 +103,21 @@ export function pinGuard(pinned: PinnedDelegates): preHandlerHookHandler {
 }
 
 export function spokenFor({ params, query, body }: Pick<FastifyRequest, 'params' | 'query' | 'body'>): SpokenFor {
-  const text = (holder: unknown, key: string): string[] => {
-    const value = typeof holder === 'object' && holder !== null ? (holder as Record<string, unknown>)[key] : undefined;
-    return typeof value === 'string' && value !== '' ? [value] : [];
-  };
-  const ids = [
-    ...text(params, 'delegateId'),
-    ...text(query, 'delegateId'),
-    ...text(query, 'runnerId'),
-    ...text(body, 'delegateId'),
-  ];
-  const [name = text(body, 'hostName')[0]] = text(body, 'delegateName');
-  return { ids: [...new Set(ids)], names: name === undefined ? [] : [name] };
+  const ids: string[] = [];
+  for (const id of [
+    text(params, 'delegateId'),
+    text(query, 'delegateId'),
+    text(query, 'runnerId'),
+    text(body, 'delegateId'),
+  ]) {
+    if (id !== null && !ids.includes(id)) ids.push(id);
+  }
+  const name = text(body, 'delegateName') ?? text(body, 'hostName');
+  return { ids, names: name === null ? [] : [name] };
+}
+
+function text(holder: unknown, key: string): string | null {
+  if (typeof holder !== 'object' || holder === null) return null;
+  const value = (holder as Record<string, unknown>)[key];
+  return typeof value === 'string' && value !== '' ? value : null;
 }
