@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
-import { holdsFileContent } from '@sallyport/client';
+import { holdsFileContent } from '@sallyport/client/path-value';
 import { CliError, usageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 

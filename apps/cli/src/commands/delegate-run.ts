@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { holdsFileContent } from '@sallyport/client';
+import { holdsFileContent } from '@sallyport/client/path-value';
 import type { DelegateTokenDetails } from '@sallyport/protocol';
 import { Command } from 'commander';
 import { type Connection, type GlobalOptions, resolveConnection } from '../connection.ts';
