@@ -184,15 +184,23 @@ async function writeUses(transaction: Transaction<Schema>, uses: readonly Use[])
     const known = latest.get(key);
     if (known === undefined || known.lastUsed < use.lastUsed) latest.set(key, use);
   }
-  for (const [, { accountId, fingerprint, name, lastUsed }] of [...latest].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const rows = [...latest]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { accountId, fingerprint, name, lastUsed }]) => ({
+      account_id: accountId,
+      fingerprint,
+      delegate_name: name,
+      last_used: lastUsed,
+    }));
+  for (let start = 0; start < rows.length; start += CHUNK) {
     await transaction
       .insertInto('authority_uses')
-      .values({ account_id: accountId, fingerprint, delegate_name: name, last_used: lastUsed })
+      .values(rows.slice(start, start + CHUNK))
       .onConflict((conflict) =>
         conflict
           .columns(['account_id', 'fingerprint', 'delegate_name'])
-          .doUpdateSet({ last_used: lastUsed })
-          .where('authority_uses.last_used', '<', lastUsed),
+          .doUpdateSet((update) => ({ last_used: update.ref('excluded.last_used') }))
+          .whereRef('authority_uses.last_used', '<', 'excluded.last_used'),
       )
       .execute();
   }
