@@ -38,6 +38,19 @@ describe('readCaBundle reads', () => {
     assert.deepEqual(authorities, [root.facts]);
     assert.equal(authorities[0]?.subject, 'CN=CA Cert, O=Example ORG');
   });
+  it('the same text anew at every moment', async () => {
+    const { pem } = await makeCa({ subject: 'Ending', notAfter: daysFromNow(89) });
+    assert.deepEqual(codes(pem), ['EXPIRES_SOON']);
+    assert.throws(() => readCaBundle(pem, daysFromNow(89)), { problem: 'ALL_EXPIRED' });
+    assert.deepEqual(codes(pem), ['EXPIRES_SOON']);
+  });
+  it('texts that are together more than it keeps', () => {
+    const padding = '# a comment\n'.repeat(5_000);
+    for (let round = 0; round < 12; round += 1) {
+      assert.deepEqual(subjects(`${padding}# ${round % 6}\n${root.pem}`), ['CN=CA Cert, O=Example ORG']);
+      assert.deepEqual(subjects(`${padding}# ${round % 6}\n${issuing.pem}`), ['CN=Issuing CA']);
+    }
+  });
   it('an intermediate without its root', () => assert.deepEqual(subjects(issuing.pem), ['CN=Issuing CA']));
   it('two CAs with one subject and different keys', async () => {
     const twin = await makeCa({ subject: { organization: 'Example ORG', commonName: 'CA Cert' } });

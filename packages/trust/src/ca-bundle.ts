@@ -19,23 +19,44 @@ import { quoteSubject } from './wording.ts';
  * @throws CaBundleError and nothing else.
  */
 export function readCaBundle(pem: string, now: Date): CaBundle {
-  const parsed = splitCaBundle(pem).map(({ der, pem: own }, index) => {
+  const read = readLately(pem);
+  const bundle = judgeCaBundle(
+    read.map(({ authority }) => authority),
+    now,
+  );
+  const isPublic = new Set(read.filter((each) => each.isPublic).map(({ authority }) => authority.fingerprint256));
+  const warnings = bundle.authorities.filter((ca) => isPublic.has(ca.fingerprint256)).map(warnPublic);
+  return { authorities: bundle.authorities, warnings: [...bundle.warnings, ...warnings] };
+}
+
+/** What a certificate says at any time. */
+interface ReadCertificate {
+  readonly authority: CaAuthority;
+  readonly isPublic: boolean;
+}
+
+// One change of an endpoint reads its bundle for the answer, the audit, the webhooks and the connections: each time the same
+// text. What was read lately is kept, up to this many characters: four bundles of the largest size.
+const MOST_KEPT = 262_144;
+const lately = new Map<string, readonly ReadCertificate[]>();
+let kept = 0;
+
+function readLately(pem: string): readonly ReadCertificate[] {
+  const known = lately.get(pem);
+  if (known !== undefined) return known;
+  const read = splitCaBundle(pem).map(({ der, pem: own }, index) => {
     const certificate = parse(der, index);
     const facts = describeCertificate(certificate);
     if (facts.malformed !== null) throw malformedCertificate(index, facts.malformed);
-    return { certificate, authority: { ...facts, pem: own } };
+    return { authority: { ...facts, pem: own }, isPublic: isPublicWebAuthority(certificate) };
   });
-  const bundle = judgeCaBundle(
-    parsed.map(({ authority }) => authority),
-    now,
-  );
-  const isPublic = new Set(
-    parsed
-      .filter(({ certificate }) => isPublicWebAuthority(certificate))
-      .map(({ authority }) => authority.fingerprint256),
-  );
-  const warnings = bundle.authorities.filter((ca) => isPublic.has(ca.fingerprint256)).map(warnPublic);
-  return { authorities: bundle.authorities, warnings: [...bundle.warnings, ...warnings] };
+  if (kept + pem.length > MOST_KEPT) {
+    lately.clear();
+    kept = 0;
+  }
+  lately.set(pem, read);
+  kept += pem.length;
+  return read;
 }
 
 function parse(der: Uint8Array<ArrayBuffer>, index: number): X509Certificate {
