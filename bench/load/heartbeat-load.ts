@@ -13,14 +13,14 @@ export interface HeartbeatClients {
   readonly certificatePem: string;
   readonly privateKeyPem: string;
   readonly delegates: number;
+  /** Heartbeats that a delegate sends with one JWE before it makes the next. */
+  readonly perToken: number;
 }
 
 export interface Heartbeats {
   readonly count: number;
   /** How many may be under way at once. */
   readonly concurrency: number;
-  /** Heartbeats that a delegate sends with one JWE before it makes the next. */
-  readonly perToken: number;
 }
 
 interface Delegate {
@@ -31,6 +31,8 @@ interface Delegate {
 }
 
 const delegates: Delegate[] = [];
+/** Made before they are needed, while no clock runs. */
+const tokens: string[] = [];
 let clients: HeartbeatClients | null = null;
 
 const commands = {
@@ -57,21 +59,21 @@ const commands = {
       );
       const delegateId = readDelegateId(answer);
       const body = JSON.stringify({ ...registration, delegateId });
-      delegates.push({ connection, body, authorization, usesLeft: 0 });
+      // A fleet's delegates do not all make their next one at the same time.
+      delegates.push({ connection, body, authorization, usesLeft: number % settings.perToken });
       sample = await connection.succeed(head(agentPaths.heartbeat, settings, authorization), body);
     }
     return sample;
   },
 
   /** Resolves when `count` heartbeats have been answered 200; rejects at the first that was not. */
-  async run({ count, concurrency, perToken }: Heartbeats): Promise<void> {
+  async run({ count, concurrency }: Heartbeats): Promise<void> {
     if (clients === null) throw new Error('open the connections first');
     const settings = clients;
-    // Tokens are made before the clock runs; a delegate that is in use is not chosen again before it is answered.
-    for (const delegate of delegates) delegate.usesLeft = 0;
-    const tokens = await Promise.all(
-      Array.from({ length: Math.ceil(count / perToken) + delegates.length }, () => makeToken(settings)),
-    );
+    const { perToken } = settings;
+    const needed = Math.ceil(count / perToken) + delegates.length - tokens.length;
+    tokens.push(...(await Promise.all(Array.from({ length: Math.max(needed, 0) }, () => makeToken(settings)))));
+    // A delegate that is in use is not chosen again before it is answered.
     const idle = [...delegates];
     let left = count;
     const lane = async () => {

@@ -52,8 +52,7 @@ export class HeartbeatLane {
     return (request, response) => {
       const arrived = performance.now();
       const asked = this.#heartbeatOf(request);
-      // Before its body is read, so that a stranger cannot make us hold one.
-      if (asked === null || this.#parts.door.recall(asked) === null) {
+      if (asked === null) {
         longWay(request, response);
         return;
       }
@@ -71,19 +70,23 @@ export class HeartbeatLane {
     // Digits, or Node would have refused the request; nothing when the body comes in chunks.
     const bytes = Number(headers['content-length']);
     if (!(bytes <= MOST_BYTES) || !JSON_TYPES.has(headers['content-type'])) return null;
-    const connection = this.#parts.connections.of(socket);
+    const { connections } = this.#parts;
+    const connection = connections.of(socket);
     if (connection === undefined || !isForItsHost(connection, { rawHeaders, url })) return null;
-    return { socket, headers, accountId: url.slice(TARGET.length) };
+    const accountId = url.slice(TARGET.length);
+    // The door is asked when the body has come; a stranger is not to make us read and keep one.
+    return connections.isBound(connection, accountId) ? { socket, headers, accountId } : null;
   }
 
   #answer(asked: AgentRequest, text: string, response: ServerResponse, arrived: number): boolean {
     const { door, limits, sources, pinned, presence, logger, onAnswered } = this.#parts;
+    // Now and not when its head came: its body may have taken its time. And before it is read as JSON, which costs more.
+    const caller = door.recall(asked);
+    if (caller === null) return false;
     const body = harmlessJson(text);
     if (text.includes('null')) dropNulls(body);
     if (!this.#body.Check(body) || body.delegateId === undefined) return false;
-    // Judged again: its body may have taken its time.
-    const caller = door.recall(asked);
-    if (caller === null || !pinned.recall(caller, spokenFor({ params: {}, query: {}, body }))) return false;
+    if (!pinned.recall(caller, spokenFor({ params: {}, query: {}, body }))) return false;
     // Last, because the long way counts what goes there.
     if (sources.request(caller.connection.socket.remoteAddress) !== null || !limits.isWithin(caller)) return false;
     if (!presence.touchKnown(caller.accountId, body.delegateId, caller.via)) return false;
@@ -96,7 +99,7 @@ export class HeartbeatLane {
     const said = { method: 'POST', route: agentPaths.heartbeat, status: 200 };
     const milliseconds = performance.now() - arrived;
     onAnswered({ ...said, milliseconds });
-    logger.debug({ ...said, ms: Math.round(milliseconds) }, 'request');
+    if (logger.isLevelEnabled('debug')) logger.debug({ ...said, ms: Math.round(milliseconds) }, 'request');
     return true;
   }
 }

@@ -3,9 +3,6 @@ import { SallyportError } from '@sallyport/protocol';
 import type { LiveConnection } from './live-connections.ts';
 import { canonicalHost } from './server-name.ts';
 
-/** Made once: a literal where it is used is a new object each time. */
-const NO_MORE_THAN_A_PORT = /^(?::\d{1,5})?$/;
-
 /**
  * A request must be for the name that its connection was made for. On a connection admitted by one endpoint a request
  * for another host would be one tenant speaking through the other's door (RFC 9110 7.4, 15.5.20). Every way to name a
@@ -45,6 +42,17 @@ function hostsOf({ rawHeaders, url = '/' }: HostNaming): string[] {
 
 /** Of a canonical name. Nearly everybody writes it just so, with the port or without, which is seen sooner than judged. */
 function isSpelling(host: string, serverName: string): boolean {
-  if (host.startsWith(serverName) && NO_MORE_THAN_A_PORT.test(host.slice(serverName.length))) return true;
+  if (host.startsWith(serverName) && isPortOrNothing(host, serverName.length)) return true;
   return canonicalHost(host) === serverName;
+}
+
+/** What the text has from there on: nothing, or a colon and one to five digits. */
+function isPortOrNothing(text: string, from: number): boolean {
+  if (text.length === from) return true;
+  if (text[from] !== ':' || text.length < from + 2 || text.length > from + 6) return false;
+  for (let at = from + 1; at < text.length; at += 1) {
+    const digit = text.charCodeAt(at);
+    if (digit < 48 || digit > 57) return false;
+  }
+  return true;
 }
