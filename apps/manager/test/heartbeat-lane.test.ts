@@ -170,3 +170,14 @@ test('a heartbeat whose body takes its time is judged by what is true when it ha
   const [answer] = (await answered) as [IncomingMessage];
   assert.equal(answer.headers['x-harness-error'], 'REVOKED_TOKEN');
 });
+
+// Whoever may have a body read without being known makes us keep one on each connection, for as long as requests may take.
+test('a stranger is answered before its heartbeat has a body', async () => {
+  const { agent } = await plain();
+  const headers = { host: 'localhost', 'content-type': 'application/json', 'content-length': 16_000 };
+  const heartbeat = request({ agent, method: 'POST', path, headers });
+  heartbeat.flushHeaders();
+  const [answer] = (await once(heartbeat, 'response')) as [IncomingMessage];
+  assert.equal(answer.headers['x-harness-error'], 'INVALID_TOKEN');
+  heartbeat.destroy();
+});
