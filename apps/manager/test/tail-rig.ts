@@ -95,7 +95,7 @@ export async function tailRig(t: TestContext, { database, dialect }: Database, o
         response.on('data', (chunk: string) => {
           text += chunk;
           const fresh = carry + chunk;
-          last = idsOf(fresh).at(-1) ?? last;
+          last = idsOf(fresh.slice(fresh.lastIndexOf('\nid: '))).at(-1) ?? last;
           carry = fresh.slice(-30);
         });
         response.on('error', () => undefined);

@@ -26,7 +26,8 @@ storeTest('a thousand tails of one stream cost one read of it', async (t, databa
     for (const { last } of readers) await eventually('every line', () => last() === 1_250);
   });
   const every = upTo(1_250);
-  for (const { text } of readers) assert.deepEqual(idsOf(text()), every);
+  // Nearly all of them got the same bytes.
+  for (const text of new Set(readers.map(({ text }) => text()))) assert.deepEqual(idsOf(text), every);
   assert.equal(store.reads, 1);
   t.diagnostic(`longest turn of the event loop while 1,000 tails got 250 lines: ${longestMs.toFixed(1)} ms`);
   await close();
