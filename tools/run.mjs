@@ -22,15 +22,19 @@ function installed() {
   );
 }
 
+/** Null when npm has installed what the lock file names; or why not. */
+function install(...how) {
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', ...how], { cwd: root, stdio: ['ignore', 2, 2] });
+  return npm.status === 0 ? null : (npm.error?.message ?? npm.signal ?? `exit status ${npm.status}`);
+}
+
 if (!installed()) {
   process.stderr.write('Installing the locked dependencies (npm ci) ...\n');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
-  if (npm.error || npm.status !== 0) {
-    const reason = npm.error ? npm.error.message : `exit status ${npm.status}`;
-    process.stderr.write(`npm ci failed: ${reason}. Mend what npm printed above, then run the command again.\n`);
+  // What npm has kept of an earlier install is as good, the lock file knowing what it has to be, and saves a third of the
+  // time. Kept lists of versions may be too old to name one that is locked: then the registry is asked.
+  const failure = install('--prefer-offline', '--silent') && install('--loglevel=error');
+  if (failure !== null) {
+    process.stderr.write(`npm ci failed: ${failure}. Mend what npm printed above, then run the command again.\n`);
     process.exit(1);
   }
   if (!existsSync(pinnedNode)) {
