@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { suite } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -34,7 +35,7 @@ export async function runTestFiles(testProcess: TestProcess): Promise<void> {
     if (ran.length === most) break;
     if (!record.claim(path)) continue;
     ran.push(path);
-    await suite(path, () => load(new URL(path, pathToFileURL(`${root}/`)), loadWithinMs));
+    await suite(path, () => load(pathToFileURL(join(root, path)), loadWithinMs));
     record.ended(path);
   }
   clearInterval(awake);

@@ -21,8 +21,8 @@ export async function runTests({ root, files, setUp, output = 'inherit' }: TestR
   const record = join(folder, 'record');
   mkdirSync(record);
   const modules = shareOut(files).map((share, index) => {
-    // The runner starts them in the order of their names.
-    const name = share.most === 1 ? share.paths[0]?.replaceAll('/', '-') : 'from-the-queue';
+    // The runner starts them in the order of their names, which it takes for patterns.
+    const name = share.most === 1 ? share.paths[0]?.replaceAll(/[^\w.-]/g, '-') : 'from-the-queue';
     const module = join(folder, `${String(index).padStart(3, '0')}-${name}.mjs`);
     writeFileSync(module, processModule({ ...share, root, record }));
     return module;

@@ -122,10 +122,10 @@ test('a file that leaves something open fails, and does not hold up the run', (t
   );
 });
 
-test('a run in which every file came to its end has nothing to tell', async (t) => {
+test('a run in which every file came to its end has nothing to tell, whatever the files are called', async (t) => {
   const run = folderOf(t, {
-    alone: "// Alone in its process: to be one.\ntest('holds', () => undefined);",
-    one: "test('holds', () => undefined);",
+    '[alone]': "// Alone in its process: to be one.\ntest('holds', () => undefined);",
+    'one #1, 100%': "test('holds', () => undefined);",
     empty: '',
   });
   assert.deepEqual(await runTests({ ...run, output: 'ignore' }), []);
