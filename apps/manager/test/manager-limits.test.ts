@@ -64,7 +64,19 @@ test('an account that asks too much is told 429 and slowed to an answer a second
   assert.ok(statuses.filter((status) => status === 200).length <= 40 + 4 * 15, 'what the bucket holds, and its rate');
   // Answered at once they would be thousands a second.
   assert.ok(during <= (4 + 10) * (seconds + 2), `${during} answers to the flood in ${seconds} s`);
-  assert.ok((await metric(dev, 'sallyport_limit_hits_total{limit="account_request_rate"}')) >= 10);
+  const refused = statuses.filter((status) => status === 429).length;
+  assert.ok(refused >= 10);
+  assert.equal(await metric(dev, 'sallyport_limit_hits_total{limit="account_request_rate"}'), refused);
+});
+
+test('a heartbeat that is one too many for its address is counted as one', async (t) => {
+  const dev = await start(t, { SALLYPORT_LIMIT_SOURCE_REQUESTS_PER_SECOND: '3' });
+  const { token } = await dev.account('acme');
+  const delegate = await agent(t, dev, 'acme', token);
+  let { status } = await delegate.register();
+  while (status === 200) ({ status } = await delegate.heartbeat());
+  assert.equal(status, 429);
+  assert.equal(await metric(dev, 'sallyport_limit_hits_total{limit="source_request_rate"}'), 1);
 });
 
 test('an address that asks too much is told 429, whatever path it asks for; requests sent ahead end its connection', async (t) => {

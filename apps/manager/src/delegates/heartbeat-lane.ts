@@ -88,7 +88,7 @@ export class HeartbeatLane {
     if (!this.#body.Check(body) || body.delegateId === undefined) return false;
     if (!pinned.recall(caller, spokenFor({ params: {}, query: {}, body }))) return false;
     // Last, because the long way counts what goes there.
-    if (sources.request(caller.connection.socket.remoteAddress) !== null || !limits.isWithin(caller)) return false;
+    if (!sources.admits(caller.connection.socket.remoteAddress) || !limits.isWithin(caller)) return false;
     if (!presence.touchKnown(caller.accountId, body.delegateId, caller.via)) return false;
     const answer = JSON.stringify(success({ delegateId: body.delegateId, status: 'ENABLED' }));
     response.writeHead(200, {

@@ -1,4 +1,3 @@
-import type { SallyportError } from '@sallyport/protocol';
 import type { AccountLimits } from '../gateway/account-limits.ts';
 import type { Penalty } from '../gateway/penalty.ts';
 import type { AgentCaller, AgentDoor, AgentRequest } from './agent-authentication.ts';
@@ -21,7 +20,8 @@ export class LimitedAgentAuthentication implements AgentDoor {
   /** As the door's; throws TOO_MANY_REQUESTS, after a while, for an account at its limit. */
   async authenticate(request: AgentRequest): Promise<AgentCaller> {
     const caller = await this.#door.authenticate(request);
-    const tooMany = this.#count(caller);
+    const { accountId, connection } = caller;
+    const tooMany = this.#limits.connect(accountId, connection.socket) ?? this.#limits.request(accountId);
     return tooMany === null ? caller : this.#penalty.serve(caller.connection.socket, tooMany);
   }
 
@@ -31,12 +31,8 @@ export class LimitedAgentAuthentication implements AgentDoor {
     return caller !== null && this.isWithin(caller) ? caller : null;
   }
 
-  /** Counts one more request of the account's delegates. False: it is one too many, and costs it nothing. */
-  isWithin(caller: AgentCaller): boolean {
-    return this.#count(caller) === null;
-  }
-
-  #count({ accountId, connection }: AgentCaller): SallyportError | null {
-    return this.#limits.connect(accountId, connection.socket) ?? this.#limits.request(accountId);
+  /** Counts one more request of the account's delegates. False: it is one too many, and for `authenticate` to refuse. */
+  isWithin({ accountId, connection }: AgentCaller): boolean {
+    return this.#limits.admits(accountId, connection.socket);
   }
 }

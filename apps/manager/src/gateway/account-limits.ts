@@ -73,6 +73,13 @@ export class AccountLimits {
     );
   }
 
+  /** As `connect` and `request`, for somebody who asks those when this says no: a refusal is counted there. */
+  admits(accountId: string, socket: Socket): boolean {
+    return (
+      this.#connections.join(accountId, socket, this.#limits.accountConnections) && this.#requestRate.take(accountId)
+    );
+  }
+
   #take(shares: Shares, accountId: string, socket: Socket, most: number, limit: LimitName): boolean {
     if (shares.join(accountId, socket, most)) return true;
     this.#hits.add(limit);

@@ -101,6 +101,11 @@ export class SourceLimits {
     );
   }
 
+  /** As `request`, for somebody who asks that one when this says no: a refusal is counted there. */
+  admits(remoteAddress: string | undefined): boolean {
+    return this.#requestRate.take(sourceOf(remoteAddress));
+  }
+
   #hitBy(name: string, source: Source): LimitName | null {
     if (source.open >= this.#limits.sourceConnections) return 'source_connections';
     if (source.handshakes.size >= this.#limits.sourceHandshakesInFlight) return 'source_handshakes_in_flight';
