@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import pg from 'pg';
+import { roomInMemory } from './room-in-memory.ts';
 
 const SHARED_URL = 'SALLYPORT_TEST_POSTGRES_URL';
 
@@ -68,20 +69,6 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(folder, { recursive: true, force: true });
       throw new Error(`PostgreSQL did not start:\n${log.join('')}`, { cause: error });
     }
-  }
-}
-
-const SHARED_MEMORY = '/dev/shm';
-/** The databases of a test run take a tenth of it. */
-const ENOUGH_BYTES = 2 * 1024 ** 3;
-
-/** Where Linux keeps files in memory, when there is room: a database is some 300 files, and made there in half the time. */
-function roomInMemory(): string | null {
-  try {
-    const { bavail, bsize } = statfsSync(SHARED_MEMORY);
-    return bavail * bsize >= ENOUGH_BYTES ? SHARED_MEMORY : null;
-  } catch {
-    return null; // another system
   }
 }
 
