@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { suite } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { RunRecord, type Share } from './test-queue.ts';
 
 export interface TestProcess extends Share {
@@ -12,6 +13,8 @@ export interface TestProcess extends Share {
   /** What closes by itself has this long after the last test. */
   readonly leftOpenMs?: number;
   readonly loadWithinMs?: number;
+  /** Beyond the runner's limit for one test. */
+  readonly endWithinMs?: number;
 }
 
 /** A module for `node --test` that runs its share of the files. */
@@ -26,19 +29,22 @@ export function processModule(testProcess: TestProcess): string {
  * failed, instead of holding up the run for ever.
  */
 export async function runTestFiles(testProcess: TestProcess): Promise<void> {
-  const { root, paths, most, leftOpenMs = 30_000, loadWithinMs = 60_000 } = testProcess;
+  const { root, paths, most, leftOpenMs = 30_000, loadWithinMs = 60_000, endWithinMs = 360_000 } = testProcess;
   const record = new RunRecord(testProcess.record);
   // A test that waits for something that holds no process alive would end this one, with all that follows.
   const awake = setInterval(() => undefined, 60_000);
   const ran: string[] = [];
+  const watch = watchOver(endWithinMs);
   for (const path of paths) {
     if (ran.length === most) break;
     if (!record.claim(path)) continue;
     ran.push(path);
+    watch(path);
     await suite(path, () => load(pathToFileURL(join(root, path)), loadWithinMs));
     record.ended(path);
   }
   clearInterval(awake);
+  watch(null);
   setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(', ');
     console.error(`The tests of this process have ended, and left open: ${open}. They were: ${ran.join(', ')}`);
@@ -58,4 +64,27 @@ async function load(file: URL, withinMs: number): Promise<void> {
   } finally {
     loaded.abort();
   }
+}
+
+/**
+ * Where a loop does not end, no timer of this thread comes to bound its test: another thread ends the process then, after
+ * saying in which file. The returned function tells it which one begins; null, that there is no more.
+ */
+function watchOver(endWithinMs: number): (path: string | null) => void {
+  const watcher = new Worker(
+    `import { writeSync } from 'node:fs';
+import { parentPort } from 'node:worker_threads';
+let timer;
+parentPort.on('message', (path) => {
+  clearTimeout(timer);
+  if (path === null) return;
+  timer = setTimeout(() => {
+    writeSync(2, path + ' does not end: its process is killed after ${endWithinMs / 1000} s.\\n');
+    process.kill(process.pid, 'SIGKILL');
+  }, ${endWithinMs});
+});`,
+    { eval: true },
+  );
+  watcher.unref();
+  return (path) => watcher.postMessage(path);
 }

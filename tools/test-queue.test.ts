@@ -156,3 +156,10 @@ test('a process that ends in the middle fails the run, whatever its status, and 
     'never begun, because processes ended before their time: c-waits.test.ts',
   ]);
 });
+
+test('a file whose loop does not end is named, and ends with its process', (t) => {
+  const { root, record, paths } = folderOf(t, { loops: "test('loops', () => { for (;;); });" });
+  const { signal, stderr } = runOne({ root, record, paths, most: 20, endWithinMs: 500 });
+  assert.equal(signal, 'SIGKILL');
+  assert.match(stderr, /^loops\.test\.ts does not end: its process is killed after 0\.5 s\.$/m);
+});
