@@ -1,26 +1,6 @@
 import type { Registry } from 'prom-client';
-import type { Bus } from '../bus/bus.ts';
-import type { CertificateFigures } from '../certificates/certificate-figures.ts';
-import type { GatewayBounds } from '../gateway/gateway-bounds.ts';
-import type { LiveConnections } from '../gateway/live-connections.ts';
-import type { LogCounts } from '../logs/log-room.ts';
-import type { TaskService } from '../tasks/task-service.ts';
+import type { MetricSources } from './metric-sources.ts';
 import { RequestMetrics } from './request-metrics.ts';
-import type { Tally } from './tally.ts';
-
-export interface MetricSources {
-  readonly bounds: GatewayBounds;
-  readonly connections: LiveConnections;
-  readonly refusals: { readonly counts: Tally<string> };
-  readonly presence: { readonly size: number };
-  readonly streams: () => number;
-  readonly logs: LogCounts;
-  readonly tasks: Pick<TaskService, 'counts'>;
-  readonly bus: Pick<Bus, 'inStep'>;
-  readonly certificates: CertificateFigures;
-  readonly webhooks: { readonly counts: Tally<string> };
-  readonly upgrades: { readonly counts: Tally<string> };
-}
 
 /** What this process reports to Prometheus. Everything is counted where it happens and read at a scrape. */
 export class Metrics {

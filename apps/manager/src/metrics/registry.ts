@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { reportCertificates } from './certificate-metrics.ts';
-import type { MetricSources } from './metrics.ts';
+import type { MetricSources } from './metric-sources.ts';
 import { reportRequests } from './report-requests.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import type { Tally } from './tally.ts';
