@@ -1,5 +1,6 @@
+import { deepEqual } from 'node:assert/strict';
 import { join } from 'node:path';
-import { suite } from 'node:test';
+import { after, suite } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -40,7 +41,12 @@ export async function runTestFiles(testProcess: TestProcess): Promise<void> {
     if (!record.claim(path)) continue;
     ran.push(path);
     watch(path);
-    await suite(path, () => load(pathToFileURL(join(root, path)), loadWithinMs));
+    const environment = { ...process.env };
+    await suite(path, async () => {
+      await load(pathToFileURL(join(root, path)), loadWithinMs);
+      // What this one leaves behind would be found by another, at random. After its own hooks, which may put it back.
+      after(() => deepEqual({ ...process.env }, environment, 'the file has changed the environment of those after it'));
+    });
     record.ended(path);
   }
   clearInterval(awake);

@@ -86,7 +86,8 @@ test('in one process each file keeps its hooks, and what fails is told with its 
     three: "test('breaks', () => { throw new Error('so'); });",
     four: "import './missing.ts';",
     five: 'await new Promise(() => undefined);',
-    six: "test('the last holds', () => undefined);",
+    six: "process.env['LEFT'] = 'behind';",
+    seven: "test('the last holds', () => undefined);",
   });
   const { status, stdout } = runOne(
     { root, record, paths, most: 20, loadWithinMs: 50 },
@@ -101,11 +102,13 @@ test('in one process each file keeps its hooks, and what fails is told with its 
     'not ok 3 - three.test.ts',
     'not ok 4 - four.test.ts',
     'not ok 5 - five.test.ts',
-    'ok 6 - six.test.ts',
+    'not ok 6 - six.test.ts',
+    'ok 7 - seven.test.ts',
   ])
     assert.match(stdout, new RegExp(`^ *${line}$`, 'm'));
   assert.match(stdout, /Cannot find module .*missing\.ts' imported from .*four\.test\.ts/);
   assert.match(stdout, /The file was not loaded within 0\.05 s/);
+  assert.match(stdout, /the file has changed the environment of those after it/);
   assert.match(stdout, /^# tests 3$/m);
   assert.match(stdout, /^# pass 2$/m);
 });

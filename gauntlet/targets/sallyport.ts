@@ -84,15 +84,15 @@ export class SallyportTarget implements AccountTarget {
     folder: string,
     without?: string,
   ): Promise<SallyportTarget> {
-    // Node reads it once, at its start, from the environment that the child inherits.
+    // Node reads it once, at its start, from its environment.
     const roots = join(folder, 'system-roots.pem');
     mkdirSync(folder, { recursive: true });
     writeFileSync(roots, server.systemRoot.pem);
-    process.env['NODE_EXTRA_CA_CERTS'] = roots;
+    const environment = { ...process.env, NODE_EXTRA_CA_CERTS: roots };
     const startProcess = () =>
       children.worker<ManagerCommands>(
         new URL('../../bench/servers/manager-process.ts', import.meta.url),
-        without === undefined ? {} : withoutDefence(without),
+        without === undefined ? { environment } : withoutDefence(without, environment),
       );
     const worker = await startProcess();
     const second = new SecondProcess(startProcess);
@@ -303,9 +303,9 @@ const DELEGATE = 'gauntlet';
 const mtls = (id: string, rest: string): string => `/ng/api/agent/mtls/${rest}?accountIdentifier=${id}`;
 const endpointOf = (id: string): string => mtls(id, 'endpoint');
 
-function withoutDefence(name: string): WorkerOptions {
+function withoutDefence(name: string, environment: NodeJS.ProcessEnv): WorkerOptions {
   return {
     nodeOptions: ['--disable-warning=ExperimentalWarning', '--import', TAKE_OUT.href],
-    environment: { ...process.env, GAUNTLET_DEFENCE: name },
+    environment: { ...environment, GAUNTLET_DEFENCE: name },
   };
 }

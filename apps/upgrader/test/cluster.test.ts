@@ -1,4 +1,3 @@
-// Alone in its process: sets the environment of a pod.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -271,8 +270,11 @@ test('in a pod it is the service account that reads and patches', async (t) => {
   mkdirSync(files, { recursive: true });
   writeFileSync(join(files, 'ca.crt'), rig.api.caPem);
   writeFileSync(join(files, 'token'), SERVICE_ACCOUNT_TOKEN);
-  process.env['KUBERNETES_SERVICE_HOST'] = '127.0.0.1';
-  process.env['KUBERNETES_SERVICE_PORT'] = new URL(rig.api.url).port;
+  const pod = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: new URL(rig.api.url).port };
+  Object.assign(process.env, pod);
+  t.after(() => {
+    for (const name of Object.keys(pod)) delete process.env[name];
+  });
   const cluster = Cluster.load(null, 5000, rig.folder);
   const workload = await cluster.read({ kind: 'Deployment', name: NAME, namespace: NAMESPACE });
   assert.ok(workload !== null);
