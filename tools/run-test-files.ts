@@ -45,7 +45,9 @@ export async function runTestFiles(testProcess: TestProcess): Promise<void> {
     await suite(path, async () => {
       await load(pathToFileURL(join(root, path)), loadWithinMs);
       // What this one leaves behind would be found by another, at random. After its own hooks, which may put it back.
-      after(() => deepEqual({ ...process.env }, environment, 'the file has changed the environment of those after it'));
+      after(() =>
+        deepEqual(differing(environment, process.env), [], 'the file has changed variables for those after it'),
+      );
     });
     record.ended(path);
   }
@@ -56,6 +58,12 @@ export async function runTestFiles(testProcess: TestProcess): Promise<void> {
     console.error(`The tests of this process have ended, and left open: ${open}. They were: ${ran.join(', ')}`);
     process.exit(1);
   }, leftOpenMs).unref();
+}
+
+/** Names only: what an environment holds is not for a log. */
+function differing(before: NodeJS.ProcessEnv, now: NodeJS.ProcessEnv): readonly string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...names].filter((name) => before[name] !== now[name]);
 }
 
 /** The runner bounds the time of a test, not that of a file which waits for something before its first one. */

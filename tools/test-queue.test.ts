@@ -108,7 +108,9 @@ test('in one process each file keeps its hooks, and what fails is told with its 
     assert.match(stdout, new RegExp(`^ *${line}$`, 'm'));
   assert.match(stdout, /Cannot find module .*missing\.ts' imported from .*four\.test\.ts/);
   assert.match(stdout, /The file was not loaded within 0\.05 s/);
-  assert.match(stdout, /the file has changed the environment of those after it/);
+  assert.match(stdout, /the file has changed variables for those after it/);
+  assert.match(stdout, /'LEFT'/);
+  assert.doesNotMatch(stdout, /behind/);
   assert.match(stdout, /^# tests 3$/m);
   assert.match(stdout, /^# pass 2$/m);
 });

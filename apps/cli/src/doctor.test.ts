@@ -13,6 +13,8 @@ const folder = mkdtempSync(join(tmpdir(), 'sallyport-doctor-cli-'));
 let manager: DevManager;
 let account: DevAccount;
 let pair: { readonly certificatePem: string; readonly privateKeyPem: string };
+// The command sets it, for its own process.
+const resolverOptions = process.env['RES_OPTIONS'];
 
 before(async () => {
   manager = await DevManager.start();
@@ -23,6 +25,7 @@ before(async () => {
 after(async () => {
   await manager.stop();
   rmSync(folder, { recursive: true, force: true });
+  if (resolverOptions === undefined) delete process.env['RES_OPTIONS'];
 });
 
 function file(name: string, text: string): string {
