@@ -1,6 +1,7 @@
 import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { Kysely, Selectable, Transaction } from 'kysely';
 import { Value } from 'typebox/value';
+import { chunksOf } from '../database/chunks.ts';
 import type { Schema } from '../database/schema.ts';
 import type { ClientCertificateRow } from '../database/webhook-rows.ts';
 import { DAY_MS, firstNoticeAt } from './expiry-notices.ts';
@@ -21,8 +22,6 @@ export type Sighting = Pick<SeenCertificate, 'accountId' | 'certificate' | 'anch
 /** A certificate that no delegate uses leaves the list so long after it was last seen; one that has expired, sooner. */
 const UNUSED_KEPT_MS = 30 * DAY_MS;
 const EXPIRED_KEPT_MS = DAY_MS;
-/** Rows of one statement. */
-const CHUNK = 500;
 
 export class CertificateStore {
   readonly #database: Kysely<Schema>;
@@ -104,10 +103,10 @@ export async function recordCertificates(
     if (known === undefined || known.at < sighting.at) latest.set(key, sighting);
   }
   const sorted = [...latest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sighting]) => sighting);
-  for (let start = 0; start < sorted.length; start += CHUNK) {
+  for (const chunk of chunksOf(sorted)) {
     await transaction
       .insertInto('client_certificates')
-      .values(sorted.slice(start, start + CHUNK).map(toRow))
+      .values(chunk.map(toRow))
       .onConflict((conflict) =>
         conflict
           .columns(['account_id', 'fingerprint'])

@@ -3,6 +3,7 @@ import { PresentedCertificate } from '@sallyport/protocol/schemas';
 import type { ExpressionBuilder, Transaction } from 'kysely';
 import { Value } from 'typebox/value';
 import { recordCertificates, type Sighting } from '../certificates/certificate-store.ts';
+import { chunksOf } from '../database/chunks.ts';
 import type { Schema } from '../database/schema.ts';
 import { type CameInPlain, noteDowngrades } from '../webhooks/downgrade-news.ts';
 
@@ -37,9 +38,6 @@ interface Use {
   readonly lastUsed: number;
 }
 
-/** Bind parameters of one statement; SQLite takes 32,766. */
-const CHUNK = 500;
-
 /**
  * Writes who has come, gone or changed its way in, in the caller's transaction, and with it when each was last on mTLS
  * and which CA its chain ended at; the certificates that came, and who came without one. In the order of their ids, so that two replicas never wait for each other.
@@ -54,8 +52,7 @@ export async function writePresence(
   const uses: Use[] = [];
   const sightings: Sighting[] = [];
   const plain: CameInPlain[] = [];
-  for (let start = 0; start < sorted.length; start += CHUNK) {
-    const chunk = sorted.slice(start, start + CHUNK);
+  for (const chunk of chunksOf(sorted)) {
     const known = await knownOf(transaction, chunk);
     for (const change of chunk) {
       const before = known.get(change.delegateId);
@@ -192,10 +189,10 @@ async function writeUses(transaction: Transaction<Schema>, uses: readonly Use[])
       delegate_name: name,
       last_used: lastUsed,
     }));
-  for (let start = 0; start < rows.length; start += CHUNK) {
+  for (const chunk of chunksOf(rows)) {
     await transaction
       .insertInto('authority_uses')
-      .values(rows.slice(start, start + CHUNK))
+      .values(chunk)
       .onConflict((conflict) =>
         conflict
           .columns(['account_id', 'fingerprint', 'delegate_name'])
